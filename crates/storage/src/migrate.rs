@@ -74,6 +74,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 56, sql: include_str!("../migrations/0056_object_long.sql") },
     Migration { version: 57, sql: include_str!("../migrations/0057_expunged_bytes.sql") },
     Migration { version: 58, sql: include_str!("../migrations/0058_special_use_entry.sql") },
+    Migration { version: 59, sql: include_str!("../migrations/0059_sending_redirections.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

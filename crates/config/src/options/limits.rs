@@ -235,7 +235,8 @@ sections! {
         /// Bytes of all Sieve scripts of one account.
         scripts_total: u64 = default "4 MiB", since "0.1";
 
-        /// Addresses to which one account sends copies of its mail on.
+        /// Addresses to which one account sends copies of its mail on, where `posthorn account
+        /// limits` gives it no number of its own.
         redirections: u32 = default 10, since "0.1";
     }
 }

@@ -167,7 +167,7 @@ fn a_refusal_is_sent_to_nobody_who_may_not_be_the_sender() {
 #[test]
 fn scripts_send_on_so_much_and_where_they_may() {
     on_both_engines(|scene| {
-        let limits = SendingLimits { messages_max: Some(2), recipients_max: None };
+        let limits = SendingLimits { messages_max: Some(2), ..SendingLimits::default() };
         let julie = scene.julie;
         scene.store.write_blocking("test", move |tx| tx.set_sending_limits(julie, limits)).unwrap();
         let rule = RedirectRule::from(RedirectTargets::Anywhere);

@@ -23,6 +23,7 @@ impl Admin {
                 let limits = SendingLimits {
                     messages_max: changed(before.messages_max, change.messages_per_day),
                     recipients_max: changed(before.recipients_max, change.recipients_per_message),
+                    redirections_max: changed(before.redirections_max, change.redirections),
                 };
                 tx.set_sending_limits(account, limits)
             })
@@ -41,6 +42,7 @@ impl Admin {
             sent_today: found.sent,
             messages_per_day: found.limits.messages_max,
             recipients_per_message: found.limits.recipients_max,
+            redirections: found.limits.redirections_max,
         }))
     }
 }

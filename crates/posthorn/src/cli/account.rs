@@ -108,6 +108,9 @@ pub(super) enum Command {
         /// Recipients of one message, likewise.
         #[arg(long, value_parser = parse_limit, value_name = "LIMIT")]
         recipients_per_message: Option<Limit>,
+        /// Addresses to which it sends copies of its mail on, likewise; those there are stay.
+        #[arg(long, value_parser = parse_limit, value_name = "LIMIT")]
+        redirections: Option<Limit>,
         #[command(flatten)]
         listing: Listing,
     },
@@ -185,9 +188,17 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             let maintenance = state == Switch::On;
             perform(config, Request::AccountMaintenance { address, maintenance })
         }
-        Command::Limits { address, messages_per_day, recipients_per_message, listing } => {
-            let change = LimitsChange { messages_per_day, recipients_per_message };
-            let asked = messages_per_day.is_some() || recipients_per_message.is_some();
+        Command::Limits {
+            address,
+            messages_per_day,
+            recipients_per_message,
+            redirections,
+            listing,
+        } => {
+            let asked = [messages_per_day, recipients_per_message, redirections]
+                .iter()
+                .any(Option::is_some);
+            let change = LimitsChange { messages_per_day, recipients_per_message, redirections };
             limits(config, address, asked.then_some(change), listing, output)
         }
         Command::Activity { address, listing } => activity(config, address, listing, output),
@@ -305,6 +316,7 @@ fn limits(
         ("sent today", row.sent_today.to_string()),
         ("messages per day", shown(row.messages_per_day)),
         ("recipients per message", shown(row.recipients_per_message)),
+        ("redirections", shown(row.redirections)),
     ] {
         output.line(&format!("{label:24}{value}"))?;
     }

@@ -70,6 +70,7 @@ fn commands_at_the_same_time_wait_for_one_another() {
 fn every_verb(config: &Path) {
     domains(config);
     accounts(config);
+    limits(config);
     aliases(config);
     mailboxes(config);
     absent_names(config);
@@ -206,6 +207,36 @@ fn capabilities(config: &Path) {
         refused(config, &["account", "capability", "tom@example.test", "off", "QRESYNCX"]),
         "QRESYNCX: no IMAP capability of this server\n"
     );
+}
+
+/// R-ADDR-11.
+fn limits(config: &Path) {
+    let tom = "tom@example.test";
+    let show = |more: &[&str]| done(config, &[&["account", "limits", tom], more].concat());
+    let rows = |messages: &str, recipients: &str, redirections: &str| {
+        format!(
+            "sent today              0\nmessages per day        {messages}\n\
+             recipients per message  {recipients}\nredirections            {redirections}\n"
+        )
+    };
+    assert_eq!(show(&[]), rows("default", "default", "default"));
+    assert_eq!(show(&["--redirections", "1"]), rows("default", "default", "1"));
+    let add = ["redirect", "add", tom, "one@other.test", "--confirmed"];
+    done(config, &add);
+    let text = refused(config, &["redirect", "add", tom, "two@other.test", "--confirmed"]);
+    assert!(text.ends_with("an account has at most 1 redirections\n"), "{text}");
+    // What is not named stays as it is.
+    assert_eq!(show(&["--messages-per-day", "5"]), rows("5", "default", "1"));
+    let json = show(&["--recipients-per-message", "none", "--json"]);
+    for part in
+        [r#""messages_per_day": 5"#, r#""recipients_per_message": 0"#, r#""redirections": 1"#]
+    {
+        assert!(json.contains(part), "{json}");
+    }
+    done(config, &["redirect", "remove", tom, "one@other.test"]);
+    let back = ["--messages-per-day", "--recipients-per-message", "--redirections"];
+    let back: Vec<&str> = back.into_iter().flat_map(|option| [option, "default"]).collect();
+    assert_eq!(show(&back), rows("default", "default", "default"));
 }
 
 fn aliases(config: &Path) {

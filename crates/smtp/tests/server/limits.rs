@@ -28,7 +28,11 @@ async fn send(fixture: &Fixture, to: &[&str]) -> String {
 async fn an_account_sends_so_many_messages_to_so_many() {
     let fixture = Fixture::new().await;
     let account = alice(&fixture).await;
-    let limits = SendingLimits { messages_max: Some(2), recipients_max: Some(2) };
+    let limits = SendingLimits {
+        messages_max: Some(2),
+        recipients_max: Some(2),
+        ..SendingLimits::default()
+    };
     let set = fixture.store.write("test", move |tx| tx.set_sending_limits(account, limits));
     set.await.unwrap();
     let three = ["x@y.test", "bob@here.test", "z@y.test"];

@@ -1,5 +1,5 @@
-//! What an account may send (R-ADDR-11): messages a day, recipients a message. The store has
-//! limits for all, an account may have its own.
+//! What an account may send (R-ADDR-11): messages a day, recipients a message, to how many addresses
+//! it sends on. The store has limits for all, an account may have its own.
 //!
 //! **Invariant:** a message is counted in the transaction that takes it, so of two for the last
 //! place one is refused, and one that is not taken does not count.
@@ -22,6 +22,8 @@ pub struct SendingLimits {
     pub messages_max: Option<u64>,
     /// Recipients of one message.
     pub recipients_max: Option<u64>,
+    /// Redirections (R-ADDR-10); those there are stay.
+    pub redirections_max: Option<u64>,
 }
 
 /// What an account has sent, and what it may.
@@ -41,7 +43,11 @@ struct Row {
 
 fn read(row: &dyn crate::sql::Row) -> Result<Row> {
     let limit = |at: usize| Ok::<_, StorageError>(u64::try_from(row.int(at)?).ok());
-    let limits = SendingLimits { messages_max: limit(2)?, recipients_max: limit(3)? };
+    let limits = SendingLimits {
+        messages_max: limit(2)?,
+        recipients_max: limit(3)?,
+        redirections_max: row.opt_int(4)?.map(i64::cast_unsigned),
+    };
     Ok(Row { day: row.int(0)?, sent: row.int(1)?.cast_unsigned(), limits })
 }
 
@@ -49,7 +55,8 @@ impl ReadTx<'_> {
     /// What an account has sent on the day of `now`, and what limits it has of its own.
     pub fn sending_of(&mut self, account: AccountId, now: ids::Timestamp) -> Result<SendingUse> {
         let found = self.sql.query_one(
-            "SELECT day, sent, messages_max, recipients_max FROM sending WHERE account_id = ?1",
+            "SELECT day, sent, messages_max, recipients_max, redirections_max FROM sending \
+             WHERE account_id = ?1",
             &[Value::Int(account.get())],
             read,
         )?;
@@ -121,12 +128,13 @@ impl WriteTx<'_> {
              VALUES (?1, ?2, 1, -1, -1) ON CONFLICT (account_id) DO UPDATE SET \
              sent = CASE WHEN sending.day = ?2 THEN sending.sent + 1 ELSE 1 END, day = ?2 \
              RETURNING day, sent + COALESCE((SELECT o.sent FROM sent_on o \
-             WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max",
+             WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max, \
+             redirections_max",
             &key,
             (
                 "SELECT day, sent + COALESCE((SELECT o.sent FROM sent_on o \
-                 WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max \
-                 FROM sending WHERE account_id = ?1",
+                 WHERE o.account_id = ?1 AND o.day = ?2), 0), messages_max, recipients_max, \
+                 redirections_max FROM sending WHERE account_id = ?1",
                 &key,
             ),
             read,
@@ -171,13 +179,15 @@ impl WriteTx<'_> {
             Some(limit) => Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)),
         };
         self.sql.execute(
-            "INSERT INTO sending (account_id, day, sent, messages_max, recipients_max) \
-             VALUES (?1, 0, 0, ?2, ?3) ON CONFLICT (account_id) DO UPDATE SET \
-             messages_max = ?2, recipients_max = ?3",
+            "INSERT INTO sending \
+             (account_id, day, sent, messages_max, recipients_max, redirections_max) \
+             VALUES (?1, 0, 0, ?2, ?3, ?4) ON CONFLICT (account_id) DO UPDATE SET \
+             messages_max = ?2, recipients_max = ?3, redirections_max = ?4",
             &[
                 Value::Int(account.get()),
                 column(limits.messages_max),
                 column(limits.recipients_max),
+                limits.redirections_max.map_or(Value::Null, |_| column(limits.redirections_max)),
             ],
         )?;
         Ok(())
@@ -208,7 +218,8 @@ mod tests {
                 sent.map_err(|error| error.to_string())
             };
             let limits = move |account, messages_max, recipients_max| {
-                let limits = SendingLimits { messages_max, recipients_max };
+                let limits =
+                    SendingLimits { messages_max, recipients_max, ..SendingLimits::default() };
                 store.write(move |tx| tx.set_sending_limits(account, limits)).unwrap();
             };
             let sending = |account| {

@@ -162,7 +162,12 @@ impl AccountTx<'_, '_> {
             &[Value::Int(account.get()), Value::Text(target)],
             |row| Ok(row.int(0)?.cast_unsigned()),
         )?;
-        let max = self.settings.redirections_max;
+        let now = self.now;
+        // R-ADDR-11: an account may have a limit of its own, of which 0 is none.
+        let max = match self.sending_of(account, now)?.limits.redirections_max {
+            Some(0) => return Ok(()),
+            own => own.unwrap_or(self.settings.redirections_max),
+        };
         match others.unwrap_or(0) >= max {
             true => Err(StorageError::Limit { kind: LimitKind::Redirections, max }),
             false => Ok(()),

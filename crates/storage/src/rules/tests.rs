@@ -7,7 +7,7 @@ use super::{
     Agreement, AnswerSource, Claimed, LocalTime, ResponderBody, ResponderId, ScriptName, Weekdays,
 };
 use crate::testing::{TestStore, on_both_engines, on_both_engines_with};
-use crate::{Address, Result, ShareRights, StorageError, Store};
+use crate::{Address, Result, SendingLimits, ShareRights, StorageError, Store};
 
 fn name(text: &str) -> ScriptName {
     ScriptName::parse(text).unwrap()
@@ -472,6 +472,46 @@ fn tokens_expire() {
             assert_eq!(store.inner().maintain().unwrap().memories, 1);
         },
     );
+}
+
+/// R-ADDR-11.
+#[test]
+fn an_account_has_so_many_redirections_as_it_is_given() {
+    let change = |settings: &mut crate::Settings| settings.redirections_max = 1;
+    on_both_engines_with(change, |store| {
+        let (julie, max) = (store.account("julie"), store.account("max"));
+        let add = |account, target: &str| {
+            let target = address(target);
+            outcome(store.with(account, move |tx| tx.add_redirection(&target, true)))
+        };
+        let limit = |redirections_max| {
+            let limits = SendingLimits { redirections_max, ..SendingLimits::default() };
+            store.write(move |tx| tx.set_sending_limits(julie, limits)).unwrap();
+            let now = store.inner().now();
+            let used = store.read(move |tx| tx.sending_of(julie, now)).unwrap();
+            assert_eq!(used.limits, limits);
+        };
+        let refused = |max: u64| format!("limit of {max} reached: Redirections");
+        assert_eq!(add(julie, "one@home.test"), "ok");
+        assert_eq!(add(julie, "two@home.test"), refused(1));
+        limit(Some(2));
+        assert_eq!(add(julie, "two@home.test"), "ok");
+        assert_eq!(add(julie, "three@home.test"), refused(2));
+        // Of others nothing changed.
+        assert_eq!(add(max, "one@home.test"), "ok");
+        assert_eq!(add(max, "two@home.test"), refused(1));
+        limit(Some(0));
+        assert_eq!(add(julie, "three@home.test"), "ok");
+        assert_eq!(add(julie, "four@home.test"), "ok");
+        // What there is stays.
+        limit(None);
+        let list = move || store.read(move |tx| tx.list_redirections(julie)).unwrap().len();
+        assert_eq!((list(), add(julie, "five@home.test")), (4, refused(1)));
+        // What is sent changes no limits.
+        limit(Some(3));
+        store.write(move |tx| tx.count_sent(julie, 1)).unwrap();
+        assert_eq!((list(), add(julie, "five@home.test")), (4, refused(3)));
+    });
 }
 
 /// R-ADDR-10.

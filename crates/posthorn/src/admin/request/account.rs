@@ -37,6 +37,7 @@ pub(crate) struct AccountChange {
 pub(crate) struct LimitsChange {
     pub(crate) messages_per_day: Option<Limit>,
     pub(crate) recipients_per_message: Option<Limit>,
+    pub(crate) redirections: Option<Limit>,
 }
 
 /// A limit of an account.
@@ -55,6 +56,7 @@ pub(crate) struct LimitsRow {
     pub(crate) sent_today: u64,
     pub(crate) messages_per_day: Option<u64>,
     pub(crate) recipients_per_message: Option<u64>,
+    pub(crate) redirections: Option<u64>,
 }
 
 /// Equal events of a day.
