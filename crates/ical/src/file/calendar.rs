@@ -23,6 +23,7 @@ pub struct CalendarFile<'b> {
     groups: Vec<Group<'b>>,
     duplicates: usize,
     ignored: usize,
+    components: usize,
 }
 
 #[derive(Debug)]
@@ -76,6 +77,12 @@ impl<'b> CalendarFile<'b> {
     /// How many components were left out because nobody knows what they are.
     pub fn ignored(&self) -> usize {
         self.ignored
+    }
+
+    /// How many components it has, time zones and those left out with them: what
+    /// [`FileLimits::objects_max`] bounds.
+    pub fn components(&self) -> usize {
+        self.components
     }
 
     /// The objects, in the order of the file, each made when it is asked for.
@@ -135,7 +142,6 @@ struct Reader<'l, 'b> {
     known: HashMap<(usize, &'static str, String), usize>,
     /// Where the component of an occurrence is in its group: one UID may have thousands of them.
     places: HashMap<(usize, String), usize>,
-    components: usize,
     wrong: Vec<FileError>,
 }
 
@@ -148,9 +154,10 @@ impl<'l, 'b> Reader<'l, 'b> {
             groups: Vec::new(),
             duplicates: 0,
             ignored: 0,
+            components: 0,
         };
         let (known, places) = (HashMap::new(), HashMap::new());
-        Self { limits, file, known, places, components: 0, wrong: Vec::new() }
+        Self { limits, file, known, places, wrong: Vec::new() }
     }
 
     fn calendar(&mut self, calendar: &Piece<'b>) -> Result<(), FileError> {
@@ -191,8 +198,8 @@ impl<'l, 'b> Reader<'l, 'b> {
     }
 
     fn component(&mut self, calendar: usize, piece: &Piece<'b>) -> Result<(), FileError> {
-        self.components += 1;
-        if self.components > self.limits.objects_max {
+        self.file.components += 1;
+        if self.file.components > self.limits.objects_max {
             return Err(FileError::TooMany(self.limits.objects_max));
         }
         let name = piece.name();

@@ -41,8 +41,8 @@ use storage::{ReadTx, Store, WriteTx};
 use crate::seal_key::SealKey;
 
 pub(crate) use collections::{
-    CollectionVerb, ExportedPage, FileBytes, FileFormat, Import, ImportedRow, Restore, RestoreRow,
-    RestoredRow, Store as CollectionStore,
+    CollectionVerb, ExportedPage, FileBytes, FileFormat, Import, ImportFile, ImportedRow, Restore,
+    RestoreRow, RestoredRow, Store as CollectionStore,
 };
 pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;

@@ -8,14 +8,18 @@ use clap::Subcommand;
 
 use super::bar::bar;
 use super::{Failure, Output, load_config};
-use crate::admin::{CollectionVerb, FileBytes, FileFormat, Import, ImportedRow, Request, Response};
+use crate::admin::{
+    CollectionVerb, FileBytes, FileFormat, Import, ImportFile, ImportedRow, Request, Response,
+};
 
-/// LIMIT: one byte more than a file may have: what is larger is refused, not cut off.
+/// LIMIT: one byte more than all files may have: what is larger is refused, not cut off.
 const FILE_BYTES: u64 = (50 << 20) + 1;
+/// LIMIT: files of one import; with their names, they are one request.
+const FILES_MAX: usize = 1_000;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Import calendars: all of the file, or nothing of it. Nobody is invited.
+    /// Import calendars: all of the files, or nothing of them. Nobody is invited.
     Ics {
         #[command(flatten)]
         what: What,
@@ -23,7 +27,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME")]
         calendar: Option<String>,
     },
-    /// Import vCards of any version: all of the file, or nothing of it.
+    /// Import vCards of any version: all of the files, or nothing of them.
     Vcf {
         #[command(flatten)]
         what: What,
@@ -31,7 +35,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME")]
         book: Option<String>,
     },
-    /// Import a table as Outlook, Google, Thunderbird, Yahoo, Proton and macOS export contacts.
+    /// Import tables as Outlook, Google, Thunderbird, Yahoo, Proton and macOS export contacts.
     ContactsCsv {
         #[command(flatten)]
         what: What,
@@ -45,12 +49,13 @@ pub(super) enum Command {
 pub(super) struct What {
     /// The account's address.
     account: String,
-    /// The file; `-` is standard input.
-    file: String,
+    /// The files; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
     /// Make the calendar or address book, which must not be there yet.
     #[arg(long)]
     new: bool,
-    /// Put what is in the file in the place of what has the same UID.
+    /// Put what is in the files in the place of what has the same UID.
     #[arg(long)]
     replace: bool,
     /// Print JSON.
@@ -67,8 +72,8 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
     if what.new && collection.is_none() {
         return Err(Failure::Usage("--new needs the name of what is to be made".to_owned()));
     }
-    let file = FileBytes(read(&what.file)?);
-    let import = Import { format, file, collection, make: what.new, replace: what.replace };
+    let files = read(&what.files)?;
+    let import = Import { format, files, collection, make: what.new, replace: what.replace };
     let verb = CollectionVerb::Import(import);
     let request = Request::Collections { account: what.account, verb };
     let config = load_config(config)?;
@@ -108,15 +113,22 @@ fn told(row: &ImportedRow) -> String {
     line
 }
 
-fn read(name: &str) -> Result<Vec<u8>, Failure> {
-    let named = |error: std::io::Error| Failure::new(format!("{name}: {error}"));
-    let mut bytes = Vec::new();
-    match name {
-        "-" => std::io::stdin().take(FILE_BYTES).read_to_end(&mut bytes),
-        path => File::open(path).and_then(|file| file.take(FILE_BYTES).read_to_end(&mut bytes)),
+fn read(names: &[String]) -> Result<Vec<ImportFile>, Failure> {
+    if names.len() > FILES_MAX {
+        return Err(Failure::Usage(format!("more than {FILES_MAX} files")));
     }
-    .map_err(named)?;
-    Ok(bytes)
+    let (mut files, mut left) = (Vec::new(), FILE_BYTES);
+    for name in names {
+        let named = |error: std::io::Error| Failure::new(format!("{name}: {error}"));
+        let mut bytes = Vec::new();
+        let read = match name.as_str() {
+            "-" => std::io::stdin().take(left).read_to_end(&mut bytes),
+            path => File::open(path).and_then(|file| file.take(left).read_to_end(&mut bytes)),
+        };
+        left = left.saturating_sub(read.map_err(named)? as u64);
+        files.push(ImportFile { name: name.clone(), bytes: FileBytes(bytes) });
+    }
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ fn calendars(config: &Path, path: &dyn Fn(&str) -> String) {
             "nothing is imported: line 11: this is not well-formed data: not a date or date-time\n"
         )
     );
+    several_files(config, path, &broken);
     // Nothing of this was there an hour ago.
     let listed = done(config, &["restore", "list", JULIE, "--at", "1h"]);
     assert!(listed.contains("calendar  team"), "{listed}");
@@ -98,6 +99,32 @@ fn calendars(config: &Path, path: &dyn Fn(&str) -> String) {
         refused(config, &["restore", "calendar", JULIE, "team", "--at", "soon"])
             .starts_with("\"soon\" is neither like 24h or 7d nor a date")
     );
+}
+
+/// R-CAL-9: several at once, all of them or none.
+fn several_files(config: &Path, path: &dyn Fn(&str) -> String, broken: &str) {
+    let one = |uid: &str| CALENDAR.replace("UID:1\r", &format!("UID:{uid}\r"));
+    fs::write(path("one.ics"), one("several-1")).unwrap();
+    fs::write(path("two.ics"), one("several-2")).unwrap();
+    fs::write(path("broken.ics"), broken).unwrap();
+    let (one, two, broken) = (path("one.ics"), path("two.ics"), path("broken.ics"));
+    let into = ["--calendar", "several", "--new"];
+    let import = ["import", "ics", JULIE, &one, &broken, &two];
+    assert_eq!(
+        refused(config, &[&import[..], &into].concat()),
+        format!(
+            "nothing is imported: {broken}: line 11: this is not well-formed data: \
+             not a date or date-time\n"
+        )
+    );
+    // UID 2 is in both of them.
+    let import = ["import", "ics", JULIE, &one, &two];
+    assert_eq!(
+        done(config, &[&import[..], &into].concat()),
+        "several: 3 added, 1 duplicates left out\n"
+    );
+    let exported = done(config, &["export", "calendar", JULIE, "several"]);
+    assert_eq!(exported.matches("BEGIN:VEVENT").count(), 3);
 }
 
 fn contacts(config: &Path, path: &dyn Fn(&str) -> String) {

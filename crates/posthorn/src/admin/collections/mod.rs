@@ -1,6 +1,7 @@
 //! Calendars and address books: import and export (R-CAL-9, R-CARD-3), restore (R-REST-2).
 
 mod export;
+mod files;
 mod import;
 mod request;
 mod restore;
@@ -12,8 +13,8 @@ use storage::{Collection, CollectionKind, Home, ReadTx, StorageError};
 use super::{Admin, Progress, Refusal, Response};
 
 pub(crate) use request::{
-    CollectionVerb, ExportedPage, FileBytes, FileFormat, Import, ImportedRow, Restore, RestoreRow,
-    RestoredRow, Store,
+    CollectionVerb, ExportedPage, FileBytes, FileFormat, Import, ImportFile, ImportedRow, Restore,
+    RestoreRow, RestoredRow, Store,
 };
 
 impl Admin {

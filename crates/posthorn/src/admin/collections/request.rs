@@ -46,17 +46,24 @@ pub(crate) enum FileFormat {
     Table,
 }
 
-/// A file and where it goes.
+/// Files of one format and where they go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Import {
     pub(crate) format: FileFormat,
-    pub(crate) file: FileBytes,
+    pub(crate) files: Vec<ImportFile>,
     /// `None`: the default.
     pub(crate) collection: Option<String>,
     /// Whether it is to be made.
     pub(crate) make: bool,
-    /// Whether what is in the file takes the place of what has its UID.
+    /// Whether what is in the files takes the place of what has its UID.
     pub(crate) replace: bool,
+}
+
+/// One of several files, with the name by which it is told what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImportFile {
+    pub(crate) name: String,
+    pub(crate) bytes: FileBytes,
 }
 
 /// Bytes of a file, in base64 on their way; nothing of them is in a log.
