@@ -21,27 +21,25 @@ sections! {
         /// together; likewise.
         connections_per_network: u32 = default 500, since "0.1";
 
-        /// Connections a minute that one network may make to the SMTP listeners; 0: as many as it
-        /// likes. This and the next five do not concern the loopback, `peers.exempt`, LMTP and who
-        /// has signed in.
+        /// Connections a minute that one network may make to the SMTP listeners. This and the next
+        /// five do not concern the loopback, `peers.exempt`, LMTP and who has signed in.
         smtp_connections_per_network: u32 = default 600, since "0.1";
 
-        /// Messages a minute that one network may bring; 0: as many as it likes.
+        /// Messages a minute that one network may bring.
         messages_per_network: u32 = default 1000, since "0.1";
 
-        /// Recipients a minute that one network may name, those that do not exist among them; 0:
-        /// as many as it likes.
+        /// Recipients a minute that one network may name, those that do not exist among them.
         recipients_per_network: u32 = default 3000, since "0.1";
 
         /// Connections a minute that one IPv4 address or one IPv6 /64 may make to the SMTP
-        /// listeners; 0: as many as its network may.
+        /// listeners. With the number of its network, this and the next two bound nothing more.
         smtp_connections_per_address: u32 = default 150, since "0.1";
 
-        /// Messages a minute that one IPv4 address or one IPv6 /64 may bring; 0: as many as its
-        /// network may. One host does not use up what is for all of its network then.
+        /// Messages a minute that one IPv4 address or one IPv6 /64 may bring. One host does not use
+        /// up what is for all of its network then.
         messages_per_address: u32 = default 250, since "0.1";
 
-        /// Recipients a minute that one IPv4 address or one IPv6 /64 may name, likewise.
+        /// Recipients a minute that one IPv4 address or one IPv6 /64 may name.
         recipients_per_address: u32 = default 750, since "0.1";
 
         /// How many leading bits of an IPv4 address make a network, 8 to 32.
