@@ -6,12 +6,12 @@ use ids::AccountId;
 use smtp::Role;
 use smtp::check::EnvelopeChanges;
 use storage::{
-    Address, Arrival, Claimed, Database, DeliveryPlan, Posting, ScriptName, Sorter, Sorting, Store,
-    Verdict,
+    Address, Arrival, Claimed, Database, DeliveryPlan, Posting, Sorter, Sorting, Store, Verdict,
 };
 
 use crate::lists::with_list;
 use crate::readdressing::{GO, TAKEN, adding, count, send};
+use crate::receptions::give_rules;
 use crate::support::{Fixture, settings};
 
 const NOT_ADDED: &str = "451 4.3.5 The checks of this server are not in order, try later";
@@ -206,23 +206,11 @@ fn nothing(rules: u64) -> DeliveryPlan {
     }
 }
 
-/// The account of bob has rules.
-async fn with_rules() -> Fixture {
-    let fixture = Fixture::new().await;
-    let prepared = fixture.store.write("rules", |tx| {
-        let bob = tx.find_account(&Address::parse("bob@here.test")?)?.unwrap().id;
-        let (mut bob, name) = (tx.account(bob)?, ScriptName::parse("main")?);
-        bob.put_script(&name, b"keep;")?;
-        bob.activate_script(Some(&name))
-    });
-    prepared.await.unwrap();
-    fixture
-}
-
 /// RFC 5429 §2.1.1: who sends it is told in the transaction, archive or not.
 #[tokio::test]
 async fn what_those_who_were_named_refuse_is_refused_whoever_was_added() {
-    let mut fixture = with_rules().await;
+    let mut fixture = Fixture::new().await;
+    give_rules(&fixture).await;
     fixture.desk = fixture.desk.clone().sorting(Arc::new(Refusing));
     let refused = format!("{TAKEN}{GO}550 5.7.1 Not me\r\n");
     let add = adding(&["alice@here.test", "far@there.test"]);
@@ -241,7 +229,8 @@ async fn what_those_who_were_named_refuse_is_refused_whoever_was_added() {
 
 #[tokio::test]
 async fn an_added_account_that_is_gone_meanwhile_is_no_end_of_the_message() {
-    let mut fixture = with_rules().await;
+    let mut fixture = Fixture::new().await;
+    give_rules(&fixture).await;
     fixture.desk = fixture.desk.clone().sorting(Arc::new(Removing(fixture.store.clone())));
     let add = adding(&["alice@here.test"]);
     let replies = send(&fixture, Role::Lmtp, add, &["bob@here.test"]).await;

@@ -191,7 +191,7 @@ impl Sorter for Onward {
 }
 
 /// Gives Bob rules.
-async fn give_rules(fixture: &Fixture) {
+pub(crate) async fn give_rules(fixture: &Fixture) {
     let prepared = fixture.store.write("rules", |tx| {
         let bob = tx.find_account(&Address::parse("bob@here.test")?)?.unwrap().id;
         let (mut bob, name) = (tx.account(bob)?, ScriptName::parse("main")?);
