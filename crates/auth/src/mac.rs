@@ -29,8 +29,8 @@ impl MacKey {
 
     /// Stands for one password tried on one account. It covers the stored hash, so that it
     /// means something else as soon as the password was changed.
-    pub(crate) fn of_attempt(&self, name: &str, stored_hash: &str, password: &Password) -> Mac {
-        self.hash(&[b"attempt", name.as_bytes(), stored_hash.as_bytes(), password.as_bytes()])
+    pub(crate) fn of_attempt(&self, name: &[u8], stored_hash: &str, password: &Password) -> Mac {
+        self.hash(&[b"attempt", name, stored_hash.as_bytes(), password.as_bytes()])
     }
 
     /// Hashes the parts with their lengths, so that no two lists of parts run together.
@@ -51,15 +51,15 @@ mod tests {
     #[test]
     fn every_part_counts() {
         let [key, other] = [MacKey::random().unwrap(), MacKey::random().unwrap()];
-        let mac = key.of_attempt("a@x", "hash", &"pw".into());
-        assert_eq!(mac, key.of_attempt("a@x", "hash", &"pw".into()));
+        let mac = key.of_attempt(b"a@x", "hash", &"pw".into());
+        assert_eq!(mac, key.of_attempt(b"a@x", "hash", &"pw".into()));
         for different in [
-            key.of_attempt("b@x", "hash", &"pw".into()),
-            key.of_attempt("a@x", "hash2", &"pw".into()),
-            key.of_attempt("a@x", "hash", &"pw2".into()),
-            key.of_attempt("a@xh", "ash", &"pw".into()),
+            key.of_attempt(b"b@x", "hash", &"pw".into()),
+            key.of_attempt(b"a@x", "hash2", &"pw".into()),
+            key.of_attempt(b"a@x", "hash", &"pw2".into()),
+            key.of_attempt(b"a@xh", "ash", &"pw".into()),
             key.of_name("a@x"),
-            other.of_attempt("a@x", "hash", &"pw".into()),
+            other.of_attempt(b"a@x", "hash", &"pw".into()),
         ] {
             assert_ne!(mac, different);
         }

@@ -47,7 +47,7 @@ impl Authenticator {
             found.key.kind == AccessKeyKind::Token && is_good(&found.key, attempt.protocol, now)
         });
         let Some(found) = found else {
-            let mac = self.key.of_attempt("", "token", &bearer.token);
+            let mac = self.key.of_attempt(b"", "token", &bearer.token);
             let mut memory = self.memory();
             // A device with an old token repeats it for weeks; that is no guessing.
             if !memory.throttle.is_repetition(&attempt.name, &mac, now) {

@@ -6,7 +6,7 @@ use sasl::{Credentials, Password};
 use storage::{AccessKeyKind, Grant};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Attempt, Authenticator, acts_as_self, admit, is_good, normal_name, unavailable};
+use super::{Attempt, Authenticator, acts_as_self, admit, is_good, unavailable};
 use crate::password::{prepare, verify};
 use crate::{AuthError, Entry, access_key};
 
@@ -81,8 +81,8 @@ impl Authenticator {
             Some(entry) if !entry.password_hash.is_empty() => entry.password_hash.as_str(),
             _ => &dummy_hash,
         };
-        let name = attempt.address.map(normal_name).unwrap_or_default();
-        let mac = self.key.of_attempt(&name, stored_hash, &password);
+        // By the account: devices that know it by several names repeat each other's attempts.
+        let mac = self.key.of_attempt(&attempt.name, stored_hash, &password);
         {
             let mut memory = self.memory();
             let now = self.clock.now();

@@ -47,8 +47,8 @@ sections! {
         expunged_retention: Duration = default "30 days", since "0.1";
 
         /// Bytes that expunged messages take of one account, so that they can be brought back: as
-        /// much as its quota where that is more, or, where it has none, as it keeps. Beyond it the
-        /// oldest go before their time.
+        /// much as its quota where that is more. Beyond it the oldest go before their time. An
+        /// account without a quota has no such bound.
         expunged: u64 = default "1 GiB", since "0.1";
 
         /// How far back programs can ask what changed. One that was away for longer reads its

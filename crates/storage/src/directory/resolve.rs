@@ -125,8 +125,9 @@ impl ReadTx<'_> {
     /// theirs (RFC 5321 §4.5.1): its first owner, or else administrator, who is not blocked; for
     /// a domain without either, those of the other domains of its organisation; where nobody is in
     /// charge there, its first account. Nobody of another organisation: who gets this mail can prove to
-    /// others that the domain is theirs. For a name that is not ours, such as that of this server,
-    /// the first of those in charge of any domain.
+    /// others that the domain is theirs. For a name that is not ours, such as that of this server, and
+    /// for a domain whose organisation has no account at all, the first of those in charge of any
+    /// domain.
     pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
         // No row has the id 0.
         let target = self.find_target(domain)?;
@@ -136,7 +137,9 @@ impl ReadTx<'_> {
             "SELECT a.id, a.plus_to_mailbox, a.blocked, a.used_bytes, a.quota_bytes, \
              a.has_rules, a.rules_version \
              FROM account a WHERE a.blocked = 0 \
-                 AND (a.role IN ('owner', 'administrator') AND CAST(?1 AS BIGINT) = 0 \
+                 AND (a.role IN ('owner', 'administrator') AND NOT EXISTS (SELECT 1 FROM account x \
+                    JOIN domain d ON d.id = x.domain_id \
+                    JOIN domain o ON o.organisation = d.organisation WHERE o.id = ?1) \
                  OR a.role IN ('owner', 'administrator', 'collaborator') \
                     AND a.domain_id IN (SELECT d.id FROM domain d \
                     JOIN domain o ON o.organisation = d.organisation WHERE o.id = ?1)) \

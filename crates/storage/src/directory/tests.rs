@@ -250,9 +250,10 @@ fn the_first_of_those_in_charge_is_postmaster() {
         assert_eq!(postmaster("example.test"), Some(anna));
         assert_eq!(postmaster("other.test"), Some(anna));
         assert_eq!(postmaster("nowhere.test"), Some(anna));
-        // Nobody of another organisation: it is no matter of theirs.
+        // RFC 5321 §4.5.1: there is one, also where nobody is there yet. Then nobody of another
+        // organisation: it is no matter of theirs.
         store.write(|tx| tx.create_domain("third.test")).unwrap();
-        assert_eq!(postmaster("third.test"), None);
+        assert_eq!(postmaster("third.test"), Some(anna));
         let new = new_account("max@third.test");
         let max = store.write(|tx| tx.create_account(new)).unwrap();
         assert_eq!(postmaster("third.test"), Some(max));

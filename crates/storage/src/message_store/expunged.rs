@@ -28,21 +28,25 @@ impl AccountTx<'_, '_> {
             expunged_bytes: bytes + messages * ROW_BYTES,
         })?;
         let mut rows = messages.clamp(ROWS_MIN, ROWS_MAX);
-        while self.usage.expunged_bytes > max {
+        // More go than came, where there are more; all at once would have every writer wait for them.
+        let mut left = messages.saturating_add(ROWS_MAX).unsigned_abs();
+        while self.usage.expunged_bytes > max && left > 0 {
             let too_much = self.usage.expunged_bytes - max;
-            if self.remove_expunged(i64::MAX, too_much, rows)? == 0 {
+            let removed = self.remove_expunged(i64::MAX, too_much, rows)?;
+            if removed == 0 {
                 break;
             }
+            left = left.saturating_sub(removed);
             rows = ROWS_MAX;
         }
         Ok(modseq)
     }
 
-    /// All of an account can be deleted by mistake, and brought back: as much as it may keep, or,
-    /// without a quota, as it kept until now.
+    /// All of an account can be deleted by mistake, in however many steps, and brought back: as much as it
+    /// may keep. Who has no quota needs no EXPUNGE to fill the disk, and has no bound here.
     fn expunged_bytes_max(&self) -> i64 {
         let all = match self.usage.bytes_max {
-            0 => self.usage.bytes,
+            0 => i64::MAX,
             quota => quota,
         };
         i64::try_from(self.settings.expunged_bytes_max).unwrap_or(i64::MAX).max(all)

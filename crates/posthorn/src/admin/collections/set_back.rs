@@ -8,8 +8,8 @@ use super::{Progress, RestoredRow, Store};
 /// LIMIT: objects of one transaction; their bytes, 10 MiB of each at most, are in memory before it.
 const BATCH: usize = 50;
 /// LIMIT: bookings of a room that are looked at together where they stayed by themselves, while everybody
-/// else waits: more of them than one room has in a year.
-const TOGETHER_MAX: usize = 1_000;
+/// else waits: each is held against what is near it.
+const TOGETHER_MAX: usize = 200;
 /// LIMIT: bytes of those.
 const TOGETHER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// LIMIT: how often that is done. Each time but the last, something more is set back.
