@@ -58,8 +58,8 @@ pub struct Settings {
     /// Whether it is noted what becomes of messages at their reception. Default yes.
     pub trace_receptions: bool,
     /// Bytes that expunged messages take of one account, with 512 for each; beyond it the oldest go
-    /// before their time. As much as its quota, where that is more; as much as it keeps, where it
-    /// has none. Default 1 GiB.
+    /// before their time. As much as its quota, where that is more. An account without a quota has
+    /// no such bound. Default 1 GiB.
     pub expunged_bytes_max: u64,
     /// Days it can be said what happened to an account (R-SMTP-5). Default 90.
     pub activity_days: u32,

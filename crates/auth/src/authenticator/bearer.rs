@@ -39,13 +39,18 @@ impl Authenticator {
         attempt: &Attempt<'_>,
         bearer: &BearerToken,
     ) -> Result<(KeyEntry, Grant), AuthError> {
-        self.check_throttle(attempt)?;
+        self.check_address(attempt)?;
         let hash = access_key::hash(&bearer.token);
         let found = self.directory.find_key(&hash).await.map_err(|error| unavailable(&error))?;
         let now = self.clock.now();
         let found = found.filter(|found| {
             found.key.kind == AccessKeyKind::Token && is_good(&found.key, attempt.protocol, now)
         });
+        // Whose the token is, and not who was named, who may be anybody: what strangers try in a name
+        // keeps no good token out, and an address that is familiar is so by the account.
+        let name = self.counted_by(attempt.name, found.as_ref().map(|found| &found.entry));
+        let attempt = &Attempt { name, ..*attempt };
+        self.check_throttle(attempt)?;
         let Some(found) = found else {
             let mac = self.key.of_attempt(b"", "token", &bearer.token);
             let mut memory = self.memory();
@@ -55,9 +60,7 @@ impl Authenticator {
             }
             return Err(AuthError::Wrong);
         };
-        // Whose the token is, and not who was named: that may be anybody.
-        let name = self.counted_by(attempt.name, Some(&found.entry));
-        self.memory().throttle.succeeded(attempt.peer, name, now);
+        self.memory().throttle.succeeded(attempt.peer, attempt.name, now);
         // RFC 7628 §3.1: the user the client names is whom it wants to act as.
         if bearer.authzid.is_some() && !self.is_account(attempt.address, &found.entry).await? {
             return Err(AuthError::Wrong);

@@ -7,7 +7,7 @@ mod house;
 
 use auth::{AuthError, Protocol, Turn};
 use ids::Clock;
-use sasl::{Failure, Name};
+use sasl::{BearerToken, Failure, Name};
 use storage::{AccessKeyKind, Grant};
 use testkit::client::{Binding, ScramClient};
 
@@ -242,6 +242,55 @@ async fn tokens() {
         let turn = dialog.advance(&house.authenticator, Some(message.as_bytes())).await;
         assert_eq!(matches!(turn, Turn::SignedIn(_)), goes, "{protocol:?} {turn:?}");
     }
+}
+
+#[tokio::test]
+async fn what_strangers_try_keeps_no_token_out() {
+    let house = House::new(true).await;
+    let (_, secret) = house.add_token("imap", None).await;
+    let token = |authzid: Option<&str>, token: &str| BearerToken {
+        authzid: authzid.map(str::to_owned),
+        token: token.into(),
+    };
+    let comes = |bearer: BearerToken, peer: String| {
+        let house = &house;
+        async move {
+            let peer = peer.parse().unwrap();
+            let outcome = house.authenticator.sign_in_token(&bearer, Protocol::Imap, peer).await;
+            outcome.map(|signed_in| signed_in.account)
+        }
+    };
+    let own = || "192.0.2.1".to_owned();
+    let julie = comes(token(Some(JULIE), &secret), own()).await.unwrap();
+    let throttled =
+        |outcome: &Result<_, AuthError>| matches!(outcome, Err(AuthError::Throttled { .. }));
+    // In her name from many places, until they wait.
+    let mut tries = 0;
+    loop {
+        let peer = format!("198.51.{}.{}", tries % 200, 1 + tries / 200);
+        let outcome = comes(token(Some(JULIE), &format!("wrong{tries}")), peer).await;
+        if throttled(&outcome) {
+            break;
+        }
+        assert_eq!(outcome, Err(AuthError::Wrong));
+        tries += 1;
+        assert!(tries < 500);
+    }
+    assert_eq!(comes(token(Some(JULIE), &secret), own()).await, Ok(julie));
+    // In nobody's name from all around her, until the network waits.
+    let mut tries = 0;
+    loop {
+        let peer = format!("192.0.2.{}", 2 + tries % 200);
+        let outcome = comes(token(None, &format!("wrong{tries}")), peer).await;
+        if throttled(&outcome) {
+            break;
+        }
+        assert_eq!(outcome, Err(AuthError::Wrong));
+        tries += 1;
+        assert!(tries < 2_000);
+    }
+    assert_eq!(comes(token(None, &secret), own()).await, Ok(julie));
+    assert!(throttled(&comes(token(None, &secret), "192.0.2.250".to_owned()).await));
 }
 
 #[tokio::test]

@@ -206,8 +206,7 @@ fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<Sharee>
         Ok(Some(Place::Principal(owner))) => resource::find_owner(tx, actor, &owner)
             .map(|found| (!found.mail_only).then_some(found.id.into())),
         Ok(Some(Place::Group(name))) => {
-            let organisation = tx.organisation_of(actor.id())?;
-            tx.find_sharee(organisation, &name).map(Some).map_err(DavError::from)
+            resource::group::find_sharee(tx, actor, &name).map(Some).map_err(DavError::from)
         }
         _ => return Ok(None),
     };

@@ -1,5 +1,5 @@
 //! Whom somebody may know of: their organisation, and where they are external to it, who shares
-//! with them (R-SHARE-2).
+//! with them or has their calendars shared (R-SHARE-2).
 
 use storage::{Account, ReadTx, Role, StorageError};
 
@@ -29,7 +29,7 @@ pub(super) fn is_known(
     account: &Account,
 ) -> Result<bool, StorageError> {
     Ok(is_colleague(tx, actor, account)?
-        && (!actor.is_external() || tx.owners_who_share(actor.id())?.contains(&account.id)))
+        && (!actor.is_external() || tx.who_shares_with(actor.id())?.contains(&account.id)))
 }
 
 /// Everybody who has calendars or address books and is a principal to whoever asks.
@@ -42,7 +42,7 @@ pub(crate) fn accounts(tx: &mut ReadTx<'_>, actor: &Actor) -> Result<Vec<Account
         !account.mail_only && domains.iter().any(|domain| domain.id == account.domain)
     });
     if actor.is_external() {
-        let mut known = tx.owners_who_share(actor.id())?;
+        let mut known = tx.who_shares_with(actor.id())?;
         known.insert(actor.id());
         all.retain(|account| known.contains(&account.id));
     }

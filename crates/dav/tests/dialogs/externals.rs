@@ -3,7 +3,7 @@
 use storage::{Address, CollectionRights, Role};
 
 use crate::house::{House, on_both_engines};
-use crate::proxies;
+use crate::{invitations, proxies};
 
 const PRINCIPALS: &str = "/dav/principals/";
 const ASK: &str =
@@ -108,11 +108,41 @@ fn they_know_the_teams_that_they_are_in() {
             let answer = proxies::set(&house, "eve", own, &[&href]).await;
             assert!(answer.text.contains(&format!("HTTP/1.1 {status} ")), "{}", answer.text);
         }
+        let calendar = "/dav/calendars/eve@example.test/personal/";
+        for group in ["team:Sales", "team:None", "anyone"] {
+            let href = format!("<D:href>{PRINCIPALS}{group}/</D:href>");
+            let what = format!("<CS:set>{href}<CS:read/></CS:set>");
+            let answer = invitations::offer_of(&house, "eve", calendar, &what).await;
+            assert!(answer.text.contains("HTTP/1.1 403 "), "{group} {}", answer.text);
+        }
         // What everybody may read is said to be so, and has no principal to them.
         let body = "<acl-principal-prop-set xmlns=\"DAV:\"><prop><displayname/></prop>\
                     </acl-principal-prop-set>";
         let path = format!("{PRINCIPALS}eve@example.test/");
         let answer = house.ask("eve", "REPORT", &path, "depth: 0", body).await;
         assert_eq!((answer.status, answer.text.matches("<D:response>").count()), (207, 1));
+    });
+}
+
+#[test]
+fn they_change_what_they_gave_to_whom_they_do_not_know() {
+    on_both_engines(|house| async move {
+        house.move_in_at("eve", "example.test").await;
+        let own = "/dav/principals/eve@example.test/calendar-proxy-read/";
+        let calendar = "/dav/calendars/eve@example.test/personal/";
+        let [julie, paul] =
+            ["julie", "paul"].map(|name| format!("{PRINCIPALS}{name}@example.test/"));
+        assert_eq!(proxies::set(&house, "eve", own, &[&julie, &paul]).await.status, 207);
+        let what = format!("<CS:set><D:href>{paul}</D:href><CS:read/></CS:set>");
+        assert_eq!(invitations::offer_of(&house, "eve", calendar, &what).await.status, 200);
+        house.set_role("eve", Role::External).await;
+        let answer = proxies::set(&house, "eve", own, &[&julie]).await;
+        assert!(answer.text.contains("HTTP/1.1 200 "), "{}", answer.text);
+        let what = format!("<CS:remove><D:href>{paul}</D:href></CS:remove>");
+        assert_eq!(invitations::offer_of(&house, "eve", calendar, &what).await.status, 200);
+        // Who has nothing of theirs any more is unknown to them, as ever.
+        assert_eq!(house.found("eve", "").await, ["eve@example.test", "julie@example.test"]);
+        let answer = proxies::set(&house, "eve", own, &[&julie, &paul]).await;
+        assert!(answer.text.contains("HTTP/1.1 403 "), "{}", answer.text);
     });
 }

@@ -10,11 +10,16 @@ const NOTICES: &str = "/dav/calendars/paul@example.test/notifications/";
 
 /// Julie's calendar or address book is offered to Paul, or no more.
 pub(crate) async fn offer(house: &House, path: &str, what: &str) -> Answered {
+    offer_of(house, "julie", path, what).await
+}
+
+/// The same for the calendars of anybody.
+pub(crate) async fn offer_of(house: &House, name: &str, path: &str, what: &str) -> Answered {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CS:share xmlns:D=\"DAV:\" \
          xmlns:CS=\"http://calendarserver.org/ns/\">{what}</CS:share>"
     );
-    house.ask("julie", "POST", path, XML, &body).await
+    house.ask(name, "POST", path, XML, &body).await
 }
 
 fn set(access: &str) -> String {

@@ -153,14 +153,19 @@ impl ReadTx<'_> {
         )
     }
 
-    /// Whose calendars or address books `actor` has rights on, was invited to, or acts for.
-    pub fn owners_who_share(&mut self, actor: AccountId) -> Result<BTreeSet<AccountId>> {
+    /// Whose calendars or address books `actor` has rights on, was invited to, or acts for, and who
+    /// of themselves has so on those of `actor`.
+    pub fn who_shares_with(&mut self, actor: AccountId) -> Result<BTreeSet<AccountId>> {
         let found = self.sql.query_all(
             "SELECT c.account_id FROM collection_share s JOIN collection c ON c.id = s.collection_id \
              WHERE s.state IN (0, 1, 2) \
              AND s.grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?1) \
              UNION SELECT p.account_id FROM calendar_proxy p \
-             WHERE p.grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?1)",
+             WHERE p.grantee IN (SELECT grantee FROM grantee_of WHERE account_id = ?1) \
+             UNION SELECT a.id FROM collection c JOIN collection_share s ON s.collection_id = c.id \
+             JOIN account a ON a.id = s.grantee WHERE c.account_id = ?1 \
+             UNION SELECT a.id FROM calendar_proxy p JOIN account a ON a.id = p.grantee \
+             WHERE p.account_id = ?1",
             &[Value::Int(actor.get())],
             |row| Ok(AccountId::new(row.int(0)?)),
         )?;

@@ -127,7 +127,7 @@ impl ReadTx<'_> {
     /// charge there, its first account. Nobody of another organisation: who gets this mail can prove to
     /// others that the domain is theirs. For a name that is not ours, such as that of this server, and
     /// for a domain whose organisation has no account at all, the first of those in charge of any
-    /// domain.
+    /// domain. Where all who could be are blocked, as whoever is to have no service is, there is nobody.
     pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
         // No row has the id 0.
         let target = self.find_target(domain)?;
