@@ -291,7 +291,7 @@ impl Visit {
             if pending.is_empty() {
                 break;
             }
-            if let Err(answer) = self.open_server(settings, need).await {
+            if let Err(answer) = self.open_server(settings, need, &pending).await {
                 let end = self.no_server(message, answer, &mut course);
                 ends.extend(pending.drain(..).map(|one| (one, end.clone())));
                 break;
@@ -332,14 +332,20 @@ impl Visit {
         others
     }
 
-    async fn open_server(&mut self, settings: Arc<Settings>, need: Need) -> Result<(), Answer> {
+    /// A connection on which one of these can be named.
+    async fn open_server(
+        &mut self,
+        settings: Arc<Settings>,
+        need: Need,
+        pending: &[ClaimedRecipient],
+    ) -> Result<(), Answer> {
         // What is known of the hosts and what is demanded of them are of the same settings: the
         // password of a route is for no other host.
         if self.found.as_ref().is_some_and(|(found, _)| !Arc::ptr_eq(found, &settings)) {
             self.forget_hosts();
         }
         match self.server.take() {
-            Some(server) if server.suits(need) => {
+            Some(server) if server.suits(need) && server.may_name(pending) => {
                 self.server = Some(server);
                 return Ok(());
             }
