@@ -95,14 +95,18 @@ impl Inner {
     /// outcome that was forgotten would leave its recipients there, for the next start to send to
     /// again. So it is written down alone where what is to be told of it cannot be.
     async fn settle_at_last(&self, settling: &Settling<'_>) -> Result<(), StorageError> {
-        let mut telling = true;
+        let mut telling = Some(Way::Mailbox);
         loop {
             match self.try_to_settle(settling, telling).await {
                 Err(error) if self.may_pass(&error).await => {}
-                Err(error) if telling && !is_of_settling(&error) => {
+                // RFC 5321 §4.5.4.1: a report for who has no room is tried again, as other mail is.
+                Err(StorageError::OverQuota { .. }) if telling == Some(Way::Mailbox) => {
+                    telling = Some(Way::Spool);
+                }
+                Err(error) if telling.is_some() && !is_of_settling(&error) => {
                     let spool = settling.message.id;
                     tracing::error!(%error, %spool, "what became of a message cannot be told");
-                    telling = false;
+                    telling = None;
                 }
                 outcome => return outcome,
             }
@@ -125,7 +129,7 @@ impl Inner {
     async fn try_to_settle(
         &self,
         settling: &Settling<'_>,
-        telling: bool,
+        telling: Option<Way>,
     ) -> Result<(), StorageError> {
         let now = self.store.now();
         // One for all, so that those who were tried together are again.
@@ -134,17 +138,17 @@ impl Inner {
             settling.ends.iter().map(|end| self.decide(settling, end, now, chance)).collect();
         let lines: Vec<Line> = decided.iter().filter_map(|one| one.line.clone()).collect();
         let report = match telling {
-            true => self.prepare_report(settling, lines, Way::Mailbox).await?,
-            false => None,
+            Some(way) => self.prepare_report(settling, lines, way).await?,
+            None => None,
         };
         let reported = report.is_some();
-        let is_lost = telling && !reported && decided.iter().any(Decided::is_failed);
+        let is_lost = telling.is_some() && !reported && decided.iter().any(Decided::is_failed);
         let returned = if is_lost { self.prepare_return(settling).await? } else { None };
         let (daemon, spool) = (settling.daemon, settling.message.id);
         let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
         let returning = returned.iter().map(Returned::message);
         let messages = report.iter().map(Prepared::message).chain(returning).cloned().collect();
-        let bounced = if telling { bounced(settling, &decided) } else { Vec::new() };
+        let bounced = if telling.is_some() { bounced(settling, &decided) } else { Vec::new() };
         self.store
             .write_messages("queue settle", messages, move |tx| {
                 let settled = tx.settle_spooled(daemon, spool, &outcomes)?;
