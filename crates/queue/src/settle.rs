@@ -17,7 +17,7 @@ use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::report;
 use crate::returning::Returned;
-use crate::schedule::{after, pause};
+use crate::schedule::{after, pause, pause_unasked};
 
 /// What an attempt came to for one recipient.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub(crate) enum End {
     Sent { answer: Answer, confirms: Confirms },
     /// It may be done later.
     Deferred(Answer),
+    /// The same, though nobody was asked now: for what was said to others.
+    Unasked(Answer),
     /// It can never be done.
     Failed(Answer),
     /// Nothing was tried, nor will be.
@@ -181,18 +183,24 @@ impl Inner {
                 let action = (*confirms != Confirms::Server).then_some(Action::Relayed);
                 (Fate::Delivered, action, Some(answer.clone()))
             }
-            End::Deferred(answer) if expired => {
-                let text = format!("{} (given up: it was tried for too long)", answer.text);
+            End::Deferred(answer) | End::Unasked(answer) if expired => {
+                let is_tried = end.is_attempt() || recipient.attempts > 0;
+                let was = if is_tried { "was tried" } else { "waited" };
+                let text = format!("{} (given up: it {was} for too long)", answer.text);
                 let answer = Answer { text, ..answer.clone() };
                 (Fate::Failed, Some(Action::Failed), Some(answer))
             }
-            End::Deferred(_) if by.is_some_and(|by| by.ended(now)) => {
+            End::Deferred(_) | End::Unasked(_) if by.as_ref().is_some_and(|by| by.ended(now)) => {
                 (Fate::Failed, Some(Action::Failed), Some(Answer::past_deadline()))
             }
             End::Deferred(answer) => {
                 let attempts = recipient.attempts + 1;
                 let due = self.retry_at(settling.destination, attempts, now, chance);
                 (Fate::Deferred(due), None, Some(answer.clone()))
+            }
+            End::Unasked(answer) => {
+                let due = self.ask_at(settling, now, chance);
+                (Fate::Postponed(due), None, Some(answer.clone()))
             }
             End::Failed(answer) | End::Expired(answer) => {
                 (Fate::Failed, Some(Action::Failed), Some(answer.clone()))
@@ -229,6 +237,21 @@ impl Inner {
     ) -> Timestamp {
         let settings = self.settings();
         let own = after(now, pause(settings.retry_first, settings.retry_max, attempts, chance));
+        self.when_open(destination, now, own)
+    }
+
+    /// When the recipients of a message are asked for that were not now: it is no attempt of theirs, so
+    /// that how long they have waited says how long they wait.
+    fn ask_at(&self, settling: &Settling<'_>, now: Timestamp, chance: f64) -> Timestamp {
+        let settings = self.settings();
+        let waited = now.as_micros().saturating_sub(settling.message.begins.as_micros());
+        let waited = Duration::from_micros(u64::try_from(waited).unwrap_or(0));
+        let own = pause_unasked(settings.retry_first, settings.retry_max, waited, chance);
+        self.when_open(settling.destination, now, after(now, own))
+    }
+
+    /// Then, or when a destination that is left alone is not any longer.
+    fn when_open(&self, destination: &str, now: Timestamp, own: Timestamp) -> Timestamp {
         self.table().blocked_until(destination, now).map_or(own, |until| until.max(own))
     }
 
@@ -315,7 +338,7 @@ impl Inner {
                     add(&self.counters.delivered, 1);
                     tracing::info!(%spool, recipient, answer, "sent");
                 }
-                Fate::Deferred(due) => {
+                Fate::Deferred(due) | Fate::Postponed(due) => {
                     add(&self.counters.deferred, 1);
                     self.table().note(&destination, due);
                     tracing::info!(%spool, recipient, answer, "deferred");

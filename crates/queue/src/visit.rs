@@ -272,7 +272,7 @@ impl Visit {
         let mut ends = Vec::new();
         let mut course = Course::On;
         if let Some(said) = self.refused(message) {
-            let end = End::Deferred(said);
+            let end = End::Unasked(said);
             ends.extend(pending.into_iter().map(|one| (one, end.clone())));
             return (ends, course);
         }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use ids::Clock as _;
+use ids::{Clock as _, Timestamp};
 use message::date::{DateTime, format_rfc5322};
 use queue::Settings;
 use storage::SpoolTerms;
 
+use crate::faults::send_at_once;
+use crate::replying;
 use crate::scene::Scene;
 use crate::server::{Behaviour, Server};
 
@@ -92,6 +94,54 @@ async fn a_report_without_an_attempt_has_the_date_of_the_last() {
     let reports = scene.inbox().await;
     assert_eq!(reports.len(), 2);
     assert!(reports.iter().all(|report| report.contains(&fields)), "{reports:?}");
+    scene.close().await;
+}
+
+/// RFC 3464 §2.3.7: who was put off for what another letter of theirs was told was not tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_put_off_unasked_was_not_tried() {
+    let a = Server::start().await;
+    (0..9).for_each(|_| a.then(replying(&[("MAIL", "451 4.7.1 you send too much")])));
+    let scene = Scene::with(&[&a], seldom).await;
+    send_at_once(&scene, "x@a.test", ["julie", "julie"].map(str::to_owned)).await;
+    scene.queue.wait_until(|counters| counters.deferred == 2 && counters.active == 0).await;
+    let rows = scene.spool().await;
+    let recipients: Vec<_> = rows.iter().map(|row| &row.recipients[0]).collect();
+    assert_eq!((a.refused(), recipients[0].attempts, recipients[1].attempts), (1, 1, 0));
+    assert_eq!(recipients[1].attempted, None);
+    assert_eq!(recipients[0].answer, recipients[1].answer);
+    assert!(recipients[1].due > scene.clock.now().plus_secs(20 * 86_400), "{rows:?}");
+    assert_eq!(
+        scene.store.read(|tx| tx.spool_totals(Timestamp::default())).await.unwrap().deferred,
+        2
+    );
+    scene.advance(4 * 3600 + 1);
+    scene.queue.wait_until(|counters| counters.reports == 2).await;
+    scene.advance(5 * 86_400);
+    scene.queue.wait_until(|counters| counters.failed == 2).await;
+    let reports = scene.inbox().await;
+    let count = |text: &str| reports.iter().filter(|report| report.contains(text)).count();
+    assert_eq!((reports.len(), count("Last-Attempt-Date: ")), (4, 2), "{reports:?}");
+    assert_eq!((count("it was tried for too long"), count("it waited for too long")), (1, 1));
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_put_off_unasked_waits_as_long_as_before() {
+    let a = Server::start().await;
+    (0..9).for_each(|_| a.then(replying(&[("MAIL", "451 4.7.1 you send too much")])));
+    let scene = Scene::new(&[&a]).await;
+    send_at_once(&scene, "x@a.test", ["julie", "julie"].map(str::to_owned)).await;
+    for (round, secs) in [(1, 370), (2, 1_200), (3, 3_600)] {
+        let deferred = u64::try_from(2 * round).unwrap();
+        scene.queue.wait_until(|now| now.deferred == deferred && now.active == 0).await;
+        let rows = scene.spool().await;
+        let attempts: u64 = rows.iter().map(|row| row.recipients[0].attempts).sum();
+        assert_eq!((a.refused(), attempts), (round, u64::try_from(round).unwrap()));
+        let soonest = rows.iter().map(|row| row.recipients[0].due).min();
+        assert!(soonest >= Some(scene.clock.now().plus_secs(240)), "{rows:?}");
+        scene.advance(secs);
+    }
     scene.close().await;
 }
 
