@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use self::claiming::Claimed;
+use self::passing::RefusedSender;
 use crate::ahead::Ahead;
 use crate::answer::Answer;
 use crate::delivery::Server;
@@ -44,8 +45,10 @@ pub(crate) struct Visit {
     claimed_by: Option<Arc<Settings>>,
     /// By which settings the hosts were found, and when.
     found: Option<(Arc<Settings>, Timestamp)>,
-    /// Whose message was not taken now, and nobody's since; and what was said.
-    refused_sender: Option<(String, Answer)>,
+    /// Whose message was not taken now, and nobody's since.
+    refused_sender: Option<RefusedSender>,
+    /// Since the last claim no sender was refused: the next message is brought, whoever sent it.
+    asks_again: bool,
     /// What a host said that took nothing for now; those behind it are tried.
     passed_over: Option<Answer>,
     /// It may take the next message: the hosts are looked for anew then.
@@ -74,6 +77,7 @@ impl Visit {
             claimed_by: None,
             found: None,
             refused_sender: None,
+            asks_again: false,
             passed_over: None,
             begins_anew: false,
             hand,

@@ -9,7 +9,7 @@ use storage::SpoolTerms;
 
 use crate::faults::send_at_once;
 use crate::replying;
-use crate::scene::Scene;
+use crate::scene::{Scene, one_long_visit};
 use crate::server::{Behaviour, Server};
 
 const GREETING: &str = "421 4.7.0 too busy for <ann@there.test> now";
@@ -142,6 +142,46 @@ async fn who_is_put_off_unasked_waits_as_long_as_before() {
         assert!(soonest >= Some(scene.clock.now().plus_secs(240)), "{rows:?}");
         scene.advance(secs);
     }
+    scene.close().await;
+}
+
+/// Of two senders who fill a claim each, too, it is known that both were refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nobody_s_is_left_alone_however_much_waits() {
+    let a = Server::start().await;
+    (0..9).for_each(|_| a.then(replying(&[("MAIL", "451 4.3.1 no room")])));
+    let scene = Scene::with(&[&a], one_long_visit).await;
+    let terms =
+        SpoolTerms { begins: Some(scene.clock.now().plus_secs(10)), ..SpoolTerms::default() };
+    for at in 0..200 {
+        let from = if at < 100 { "julie@here.test" } else { "max@here.test" };
+        scene.send_on(terms, r#"{"body":"7BIT"}"#, from, &["x@a.test"], "{}").await;
+    }
+    scene.advance(10);
+    scene.queue.wait_until(|now| now.left_alone == 1 && now.active == 0).await;
+    // Julie's once for each of two claims, then the first of max's.
+    assert_eq!((a.refused(), scene.queue.counters().deferred), (3, 101));
+    scene.close().await;
+}
+
+/// What the host of other settings said of another sender says nothing of this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_before_a_reload_does_not_count() {
+    let a = Server::start().await;
+    (0..9).for_each(|_| a.then(replying(&[("MAIL", "451 4.3.1 no room")])));
+    let scene = Scene::with(&[&a], one_long_visit).await;
+    let refused = async |sender: &str, deferred: u64| {
+        scene.send_from(sender, &["x@a.test"], "{}").await;
+        scene.queue.wait_until(|now| now.deferred == deferred).await;
+    };
+    refused("julie@here.test", 1).await;
+    scene.rests("a.test").await;
+    scene.queue.replace_settings(scene.settings.clone());
+    refused("max@here.test", 2).await;
+    scene.rests("a.test").await;
+    assert_eq!((scene.queue.counters().left_alone, a.connections()), (0, 2));
+    refused("ann@here.test", 3).await;
+    scene.queue.wait_until(|now| now.left_alone == 1 && now.active == 0).await;
     scene.close().await;
 }
 
