@@ -2,6 +2,7 @@
 
 use net::{MailExchanger, TlsDemand, TlsFault};
 use smtp::client::{Client, ConnectError, Host, OpeningSettings, Outcome, Stage, TlsUse, Verdict};
+use storage::ClaimedRecipient;
 
 use crate::answer::Answer;
 use crate::counters::add;
@@ -30,6 +31,11 @@ impl Server {
             Need::Policy => self.certain || self.need != Need::Arrival,
             Need::Certainty => self.certain && self.client.server().require_tls,
         }
+    }
+
+    /// Whether one of these may be named on it.
+    pub(crate) fn may_name(&self, recipients: &[ClaimedRecipient]) -> bool {
+        self.client.may_name(recipients.iter().map(|one| &*one.forward_path))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::queue::Inner;
 use crate::settle::End;
 
 /// What a list sends.
+#[derive(Clone)]
 struct Posted {
     post: Post,
     message: Arc<PreparedMessage>,
@@ -36,7 +37,14 @@ impl Inner {
             Ok(Err(refusal)) => return Some(End::Failed(refusal)),
             Err(error) => return Some(End::Deferred(Answer::ours(4, 3, 0, error.to_string()))),
         };
-        match self.post_one(local, list, posted).await {
+        let filed = match self.post_one(local, list, &posted, Way::Mailbox).await {
+            // RFC 5321 §4.5.4.1: the report waits where its reader has no room.
+            Err(StorageError::OverQuota { .. }) => {
+                self.post_one(local, list, &posted, Way::Spool).await
+            }
+            filed => filed,
+        };
+        match filed {
             Ok(()) => {
                 add(&self.counters.delivered, 1);
                 None
@@ -79,12 +87,14 @@ impl Inner {
         &self,
         local: &Local<'_>,
         list: ListId,
-        Posted { post, message }: Posted,
+        posted: &Posted,
+        way: Way,
     ) -> storage::Result<()> {
+        let Posted { post, message } = posted.clone();
         let answer = Answer::ours(2, 0, 0, "posted to the list");
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
         // RFC 3461 §5.2.7.1: with the list the message is where it was sent to.
-        let report = self.report_success(local, Action::Delivered, &answer, Way::Mailbox).await?;
+        let report = self.report_success(local, Action::Delivered, &answer, way).await?;
         let reported = usize::from(report.is_some());
         let outcome =
             Settlement { spool, ordinal, fate: Fate::Delivered, answer: answer.to_string() };

@@ -17,7 +17,18 @@ pub(crate) fn pause(first: Duration, max: Duration, attempts: u32, chance: f64) 
     doubled.min(max).mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0))
 }
 
-/// The same for a destination.
+/// The pause of what was not tried, for what was said to others: as long as it has waited, so that it
+/// doubles without attempts; bounds and jitter are those of [`pause`].
+pub(crate) fn pause_unasked(
+    first: Duration,
+    max: Duration,
+    waited: Duration,
+    chance: f64,
+) -> Duration {
+    pause(waited.max(first), max, 1, chance)
+}
+
+/// The same as [`pause`] for a destination.
 pub(crate) fn destination_pause(failures: u32, chance: f64) -> Duration {
     pause(DESTINATION_FIRST, DESTINATION_MAX, failures, chance)
 }
@@ -43,6 +54,19 @@ mod tests {
         assert_eq!((secs(0, 0.5), secs(99, 0.5)), (300, 14_400));
         assert_eq!(destination_pause(1, 0.5).as_secs(), 60);
         assert_eq!(destination_pause(40, 0.5).as_secs(), 3600);
+    }
+
+    #[test]
+    fn who_is_not_asked_backs_off_too() {
+        let (first, max) = (Duration::from_secs(300), Duration::from_secs(14_400));
+        let secs = |waited, chance| {
+            pause_unasked(first, max, Duration::from_secs(waited), chance).as_secs()
+        };
+        assert_eq!(
+            [0, 300, 301, 600, 1200, 99_999].map(|at| secs(at, 0.5)),
+            [300, 300, 301, 600, 1200, 14_400]
+        );
+        assert_eq!((secs(0, 0.0), secs(0, 1.0)), (240, 360));
     }
 
     #[test]

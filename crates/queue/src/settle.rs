@@ -17,7 +17,7 @@ use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::report;
 use crate::returning::Returned;
-use crate::schedule::{after, pause};
+use crate::schedule::{after, pause, pause_unasked};
 
 /// What an attempt came to for one recipient.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub(crate) enum End {
     Sent { answer: Answer, confirms: Confirms },
     /// It may be done later.
     Deferred(Answer),
+    /// The same, though nobody was asked now: for what was said to others.
+    Unasked(Answer),
     /// It can never be done.
     Failed(Answer),
     /// Nothing was tried, nor will be.
@@ -95,14 +97,18 @@ impl Inner {
     /// outcome that was forgotten would leave its recipients there, for the next start to send to
     /// again. So it is written down alone where what is to be told of it cannot be.
     async fn settle_at_last(&self, settling: &Settling<'_>) -> Result<(), StorageError> {
-        let mut telling = true;
+        let mut telling = Some(Way::Mailbox);
         loop {
             match self.try_to_settle(settling, telling).await {
                 Err(error) if self.may_pass(&error).await => {}
-                Err(error) if telling && !is_of_settling(&error) => {
+                // RFC 5321 §4.5.4.1: a report for who has no room is tried again, as other mail is.
+                Err(StorageError::OverQuota { .. }) if telling == Some(Way::Mailbox) => {
+                    telling = Some(Way::Spool);
+                }
+                Err(error) if telling.is_some() && !is_of_settling(&error) => {
                     let spool = settling.message.id;
                     tracing::error!(%error, %spool, "what became of a message cannot be told");
-                    telling = false;
+                    telling = None;
                 }
                 outcome => return outcome,
             }
@@ -125,7 +131,7 @@ impl Inner {
     async fn try_to_settle(
         &self,
         settling: &Settling<'_>,
-        telling: bool,
+        telling: Option<Way>,
     ) -> Result<(), StorageError> {
         let now = self.store.now();
         // One for all, so that those who were tried together are again.
@@ -134,17 +140,17 @@ impl Inner {
             settling.ends.iter().map(|end| self.decide(settling, end, now, chance)).collect();
         let lines: Vec<Line> = decided.iter().filter_map(|one| one.line.clone()).collect();
         let report = match telling {
-            true => self.prepare_report(settling, lines, Way::Mailbox).await?,
-            false => None,
+            Some(way) => self.prepare_report(settling, lines, way).await?,
+            None => None,
         };
         let reported = report.is_some();
-        let is_lost = telling && !reported && decided.iter().any(Decided::is_failed);
+        let is_lost = telling.is_some() && !reported && decided.iter().any(Decided::is_failed);
         let returned = if is_lost { self.prepare_return(settling).await? } else { None };
         let (daemon, spool) = (settling.daemon, settling.message.id);
         let outcomes: Vec<Settlement> = decided.iter().map(|one| one.outcome.clone()).collect();
         let returning = returned.iter().map(Returned::message);
         let messages = report.iter().map(Prepared::message).chain(returning).cloned().collect();
-        let bounced = if telling { bounced(settling, &decided) } else { Vec::new() };
+        let bounced = if telling.is_some() { bounced(settling, &decided) } else { Vec::new() };
         self.store
             .write_messages("queue settle", messages, move |tx| {
                 let settled = tx.settle_spooled(daemon, spool, &outcomes)?;
@@ -177,18 +183,24 @@ impl Inner {
                 let action = (*confirms != Confirms::Server).then_some(Action::Relayed);
                 (Fate::Delivered, action, Some(answer.clone()))
             }
-            End::Deferred(answer) if expired => {
-                let text = format!("{} (given up: it was tried for too long)", answer.text);
+            End::Deferred(answer) | End::Unasked(answer) if expired => {
+                let is_tried = end.is_attempt() || recipient.attempts > 0;
+                let was = if is_tried { "was tried" } else { "waited" };
+                let text = format!("{} (given up: it {was} for too long)", answer.text);
                 let answer = Answer { text, ..answer.clone() };
                 (Fate::Failed, Some(Action::Failed), Some(answer))
             }
-            End::Deferred(_) if by.is_some_and(|by| by.ended(now)) => {
+            End::Deferred(_) | End::Unasked(_) if by.as_ref().is_some_and(|by| by.ended(now)) => {
                 (Fate::Failed, Some(Action::Failed), Some(Answer::past_deadline()))
             }
             End::Deferred(answer) => {
                 let attempts = recipient.attempts + 1;
                 let due = self.retry_at(settling.destination, attempts, now, chance);
                 (Fate::Deferred(due), None, Some(answer.clone()))
+            }
+            End::Unasked(answer) => {
+                let due = self.ask_at(settling, now, chance);
+                (Fate::Postponed(due), None, Some(answer.clone()))
             }
             End::Failed(answer) | End::Expired(answer) => {
                 (Fate::Failed, Some(Action::Failed), Some(answer.clone()))
@@ -225,6 +237,21 @@ impl Inner {
     ) -> Timestamp {
         let settings = self.settings();
         let own = after(now, pause(settings.retry_first, settings.retry_max, attempts, chance));
+        self.when_open(destination, now, own)
+    }
+
+    /// When the recipients of a message are asked for that were not now: it is no attempt of theirs, so
+    /// that how long they have waited says how long they wait.
+    fn ask_at(&self, settling: &Settling<'_>, now: Timestamp, chance: f64) -> Timestamp {
+        let settings = self.settings();
+        let waited = now.as_micros().saturating_sub(settling.message.begins.as_micros());
+        let waited = Duration::from_micros(u64::try_from(waited).unwrap_or(0));
+        let own = pause_unasked(settings.retry_first, settings.retry_max, waited, chance);
+        self.when_open(settling.destination, now, after(now, own))
+    }
+
+    /// Then, or when a destination that is left alone is not any longer.
+    fn when_open(&self, destination: &str, now: Timestamp, own: Timestamp) -> Timestamp {
         self.table().blocked_until(destination, now).map_or(own, |until| until.max(own))
     }
 
@@ -311,7 +338,7 @@ impl Inner {
                     add(&self.counters.delivered, 1);
                     tracing::info!(%spool, recipient, answer, "sent");
                 }
-                Fate::Deferred(due) => {
+                Fate::Deferred(due) | Fate::Postponed(due) => {
                     add(&self.counters.deferred, 1);
                     self.table().note(&destination, due);
                     tracing::info!(%spool, recipient, answer, "deferred");

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use self::claiming::Claimed;
+use self::passing::RefusedSender;
 use crate::ahead::Ahead;
 use crate::answer::Answer;
 use crate::delivery::Server;
@@ -44,8 +45,10 @@ pub(crate) struct Visit {
     claimed_by: Option<Arc<Settings>>,
     /// By which settings the hosts were found, and when.
     found: Option<(Arc<Settings>, Timestamp)>,
-    /// Whose message was not taken now, and nobody's since; and what was said.
-    refused_sender: Option<(String, Answer)>,
+    /// Whose message was not taken now, and nobody's since.
+    refused_sender: Option<RefusedSender>,
+    /// Since the last claim no sender was refused: the next message is brought, whoever sent it.
+    asks_again: bool,
     /// What a host said that took nothing for now; those behind it are tried.
     passed_over: Option<Answer>,
     /// It may take the next message: the hosts are looked for anew then.
@@ -74,6 +77,7 @@ impl Visit {
             claimed_by: None,
             found: None,
             refused_sender: None,
+            asks_again: false,
             passed_over: None,
             begins_anew: false,
             hand,
@@ -272,7 +276,7 @@ impl Visit {
         let mut ends = Vec::new();
         let mut course = Course::On;
         if let Some(said) = self.refused(message) {
-            let end = End::Deferred(said);
+            let end = End::Unasked(said);
             ends.extend(pending.into_iter().map(|one| (one, end.clone())));
             return (ends, course);
         }
@@ -291,7 +295,7 @@ impl Visit {
             if pending.is_empty() {
                 break;
             }
-            if let Err(answer) = self.open_server(settings, need).await {
+            if let Err(answer) = self.open_server(settings, need, &pending).await {
                 let end = self.no_server(message, answer, &mut course);
                 ends.extend(pending.drain(..).map(|one| (one, end.clone())));
                 break;
@@ -332,14 +336,20 @@ impl Visit {
         others
     }
 
-    async fn open_server(&mut self, settings: Arc<Settings>, need: Need) -> Result<(), Answer> {
+    /// A connection on which one of these can be named.
+    async fn open_server(
+        &mut self,
+        settings: Arc<Settings>,
+        need: Need,
+        pending: &[ClaimedRecipient],
+    ) -> Result<(), Answer> {
         // What is known of the hosts and what is demanded of them are of the same settings: the
         // password of a route is for no other host.
         if self.found.as_ref().is_some_and(|(found, _)| !Arc::ptr_eq(found, &settings)) {
             self.forget_hosts();
         }
         match self.server.take() {
-            Some(server) if server.suits(need) => {
+            Some(server) if server.suits(need) && server.may_name(pending) => {
                 self.server = Some(server);
                 return Ok(());
             }

@@ -186,11 +186,15 @@ fn row(row: SpoolRow, now: Timestamp) -> QueueRow {
             .recipients
             .into_iter()
             .map(|recipient| QueueRecipientRow {
-                state: match (recipient.held, recipient.owned, recipient.attempts) {
+                state: match (
+                    recipient.held,
+                    recipient.owned,
+                    recipient.attempts > 0 || !recipient.answer.is_empty(),
+                ) {
                     (true, ..) => "held",
                     (_, true, _) => "active",
-                    (.., 0) if scheduled => "scheduled",
-                    (.., 0) => "waiting",
+                    (.., false) if scheduled => "scheduled",
+                    (.., false) => "waiting",
                     _ => "deferred",
                 }
                 .to_owned(),

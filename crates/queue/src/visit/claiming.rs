@@ -92,7 +92,7 @@ impl Visit {
         let reach = settings.reach;
         self.claimed_by = Some(settings.clone());
         // Who was refused is asked for again now and then, however long this visit lasts.
-        self.refused_sender = None;
+        self.asks_again = true;
         let claimed = self.inner.store.write_messages("queue claim", Vec::new(), move |tx| {
             let here = is_here(tx, &claim.destination)?;
             if !here && reach == Reach::Here {

@@ -1,5 +1,7 @@
 //! What a visit does where a host takes nothing: the next one, or another time.
 
+use std::sync::Arc;
+
 use storage::ClaimedMessage;
 
 use super::transaction::Answered;
@@ -7,11 +9,21 @@ use super::{Course, Visit};
 use crate::answer::Answer;
 use crate::counters::add;
 use crate::delivery::concerns_server;
+use crate::settings::Settings;
 use crate::settle::End;
 
 /// LIMIT: how long what the DNS and the domain said of its hosts is gone by, whatever the TTL (RFC 1035
 /// §3.2.1): a busy destination is visited without an end.
 const FOUND_SECS: i64 = 300;
+
+/// A sender of whom a host takes nothing now.
+pub(super) struct RefusedSender {
+    sender: String,
+    /// What was said.
+    said: Answer,
+    /// By which settings the host was found.
+    settings: Arc<Settings>,
+}
 
 impl Visit {
     /// Whether the server takes nothing now and there are others behind it, which are tried from here
@@ -63,9 +75,16 @@ impl Visit {
     /// What was said to the sender of a message, where that is known: more of theirs is not brought
     /// before somebody else's was taken, so that a thousand letters are not a thousand refusals.
     pub(super) fn refused(&self, message: &ClaimedMessage) -> Option<Answer> {
-        let (_, said) =
-            self.refused_sender.as_ref().filter(|(sender, _)| *sender == message.reverse_path)?;
-        Some(said.clone())
+        if self.asks_again {
+            return None;
+        }
+        let refused = self.refused_by(&self.inner.settings())?;
+        (refused.sender == message.reverse_path).then(|| refused.said.clone())
+    }
+
+    /// Who was refused at the hosts of these settings: others may say something else.
+    fn refused_by(&self, settings: &Arc<Settings>) -> Option<&RefusedSender> {
+        self.refused_sender.as_ref().filter(|refused| Arc::ptr_eq(&refused.settings, settings))
     }
 
     /// Whether a host that goes on said no to the sender alone, as far as is known: only when it says
@@ -73,9 +92,13 @@ impl Visit {
     /// much keeps nobody else's mail.
     pub(super) fn is_about_sender(&mut self, message: &ClaimedMessage, said: Answer) -> bool {
         let sender = &message.reverse_path;
+        let found = self.found.as_ref().map(|(settings, _)| settings.clone());
+        let settings = found.unwrap_or_else(|| self.inner.settings());
         let about_sender =
-            self.refused_sender.as_ref().is_none_or(|(refused, _)| refused == sender);
-        self.refused_sender = about_sender.then(|| (sender.clone(), said));
+            self.refused_by(&settings).is_none_or(|refused| refused.sender == *sender);
+        let refused = || RefusedSender { sender: sender.clone(), said, settings };
+        self.refused_sender = about_sender.then(refused);
+        self.asks_again &= !about_sender;
         about_sender
     }
 

@@ -121,7 +121,11 @@ async fn a_sender_who_is_refused_now_stalls_no_other_beside_a_host_that_is_down(
 }
 
 /// Letters of these senders that one visit brings, in this order.
-async fn send_at_once(scene: &Scene, to: &str, senders: impl IntoIterator<Item = String>) {
+pub(crate) async fn send_at_once(
+    scene: &Scene,
+    to: &str,
+    senders: impl IntoIterator<Item = String>,
+) {
     let begins = scene.clock.now().plus_secs(10);
     for (at, sender) in (0..).zip(senders) {
         let terms = SpoolTerms { begins: Some(begins.plus_secs(at)), ..SpoolTerms::default() };

@@ -3,6 +3,7 @@
 use storage::{Address, NewList, Posting};
 
 use crate::replying;
+use crate::returned::set_quota;
 use crate::scene::Scene;
 use crate::server::Server;
 
@@ -65,6 +66,25 @@ async fn who_asks_hears_that_the_list_has_it() {
     let told = "Final-Recipient: rfc822; crew@here.test\r\nAction: delivered\r\n";
     assert!(report.contains(told), "{report}");
     assert_eq!((inbox.len(), scene.spool().await.len()), (2, 0));
+    scene.close().await;
+}
+
+/// A list has what it posts, whether or not who posted has room for the report.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_room_for_the_report_has_posted_all_the_same() {
+    let server = Server::start().await;
+    let scene = with_list(&server, Posting::Anyone).await;
+    set_quota(&scene, 1).await;
+    let wish = r#"{"notify":"SUCCESS"}"#;
+    let id = scene.send_from("julie@here.test", &["crew@here.test"], wish).await;
+    // The list and x@a.test have it; Julie's copy and the report wait.
+    scene.queue.wait_until(|it| it.delivered == 2 && it.deferred == 2 && it.active == 0).await;
+    assert_eq!(server.taken().len(), 1);
+    let trace = scene.trace(id).await;
+    assert!(trace.len() == 1 && trace[0].contains("posted to the list"), "{trace:?}");
+    let waiting = scene.spool().await;
+    let null = waiting.iter().filter(|row| row.reverse_path.is_empty()).count();
+    assert_eq!((waiting.len(), null, scene.queue.counters().reports), (2, 1, 1));
     scene.close().await;
 }
 

@@ -128,3 +128,41 @@ async fn what_was_given_up_comes_back() {
     assert_eq!((scene.queue.counters().reports, scene.spool().await.len()), (0, 0));
     scene.close().await;
 }
+
+/// RFC 5321 §4.5.4.1: a report for a full mailbox waits as other mail does; nobody is told of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_for_a_full_mailbox_waits() {
+    let a = refusing().await;
+    let scene = Scene::new(&[&a]).await;
+    set_quota(&scene, 1).await;
+    scene.send(&["x@a.test"]).await;
+    let done = |it: queue::CountersSnapshot| (it.failed, it.reports, it.deferred, it.delivered);
+    scene.queue.wait_until(|it| done(it) == (1, 1, 1, 0) && it.active == 0).await;
+    let waiting = scene.spool().await;
+    assert_eq!((waiting.len(), &*waiting[0].reverse_path), (1, ""));
+    assert_eq!(waiting[0].recipients[0].forward_path, "julie@here.test");
+    assert!(waiting[0].recipients[0].answer.starts_with("4.2.2 "), "{waiting:?}");
+    set_quota(&scene, 0).await;
+    scene.advance(400);
+    scene.queue.wait_until(|it| done(it) == (1, 1, 1, 1) && it.active == 0).await;
+    let inbox = scene.inbox().await;
+    assert!(inbox[0].contains("Final-Recipient: rfc822; x@a.test\r\nAction: failed\r\n"));
+    assert_eq!((inbox.len(), inbox[0].matches("Return-Path: <>\r\n").count()), (1, 1));
+    set_quota(&scene, 1).await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|it| done(it) == (2, 2, 2, 1) && it.active == 0).await;
+    scene.advance(5 * 86_400 + 1);
+    scene.queue.wait_until(|it| it.failed == 3 && it.active == 0).await;
+    assert_eq!((scene.queue.counters().reports, scene.spool().await.len()), (2, 0));
+    assert_eq!(scene.inbox().await.len(), 1);
+    scene.close().await;
+}
+
+/// Sets how many bytes Julie may have; 0 lifts it.
+pub(crate) async fn set_quota(scene: &Scene, bytes: u64) {
+    let set = scene.store.write("quota", move |tx| {
+        let julie = tx.find_account(&Address::parse("julie@here.test")?)?.unwrap().id;
+        tx.account(julie)?.set_quota(bytes)
+    });
+    set.await.unwrap();
+}

@@ -97,3 +97,21 @@ async fn a_paced_route_takes_one_turn_for_each_copy() {
     scene.queue.wait_until(|now| now.delivered == 521 && now.active == 0).await;
     scene.close().await;
 }
+
+/// RFC 9422 §4: of a server that takes so many domains, no more are named on a connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_gets_no_more_domains_than_it_takes() {
+    let (relay, exact) = (Server::start().await, Server::start().await);
+    let keywords = &["LIMITS RCPTDOMAINMAX=2"][..];
+    (0..9).for_each(|_| relay.then(Behaviour { keywords, ..Behaviour::default() }));
+    let scene = Scene::with(&[], by_relay(&relay, &exact)).await;
+    scene.send(&["x@a.test", "z@c.test", "v@d.test", "w@A.test", "u@e.test"]).await;
+    scene.queue.wait_until(|now| now.delivered == 5 && now.active == 0).await;
+    let mut named: Vec<Vec<String>> = relay.taken().into_iter().map(|one| one.rcpts).collect();
+    named.sort();
+    let first = ["RCPT TO:<x@a.test>", "RCPT TO:<z@c.test>", "RCPT TO:<w@A.test>"].to_vec();
+    assert_eq!(named, [["RCPT TO:<v@d.test>", "RCPT TO:<u@e.test>"].to_vec(), first]);
+    assert_eq!(relay.connections(), 2);
+    assert_eq!(scene.spool().await.len(), 0);
+    scene.close().await;
+}

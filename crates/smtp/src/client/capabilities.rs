@@ -29,7 +29,7 @@ pub struct Capabilities {
     pub recipients_max: Option<u64>,
     /// LIMITS MAILMAX: messages of one connection.
     pub messages_max: Option<u64>,
-    /// LIMITS RCPTDOMAINMAX: domains of one message's recipients. One is all we send.
+    /// LIMITS RCPTDOMAINMAX: different domains of recipients, of one connection as of one message.
     pub domains_max: Option<u64>,
     /// DELIVERBY (RFC 2852).
     pub deliver_by: bool,

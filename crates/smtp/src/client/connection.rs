@@ -1,5 +1,6 @@
 //! The bytes of a connection to another server, moved as the state machines say.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use net::{
     Connection, ConnectionError, ConnectionSettings, Stream, TlsClient, TlsDemand, TlsFault,
 };
+use storage::spool_destination;
 use tokio::time::timeout;
 
 use super::content::Piece;
@@ -79,6 +81,8 @@ pub struct Client {
     reader: ReplyReader,
     needs_reset: bool,
     messages: u64,
+    /// Domains named on it, where the server bounds them.
+    domains: BTreeSet<String>,
 }
 
 impl Client {
@@ -131,6 +135,7 @@ impl Client {
             reader: ReplyReader::default(),
             needs_reset: false,
             messages: 0,
+            domains: BTreeSet::new(),
         };
         let opened = timeout(OPENING_TIMEOUT, client.begin(name, settings, tls, demand)).await;
         opened
@@ -170,6 +175,14 @@ impl Client {
     /// Whether the server takes another message on this connection (RFC 9422 §4.1).
     pub fn takes_more(&self) -> bool {
         self.server.messages_max.is_none_or(|max| self.messages < max)
+    }
+
+    /// Whether the server takes one of these recipients on this connection (RFC 9422 §4,
+    /// RCPTDOMAINMAX).
+    pub fn may_name<'a>(&self, mut forward_paths: impl Iterator<Item = &'a str>) -> bool {
+        let named = u64::try_from(self.domains.len()).unwrap_or(u64::MAX);
+        self.server.domains_max.is_none_or(|max| named < max)
+            || forward_paths.any(|path| self.domains.contains(&spool_destination(path)))
     }
 
     async fn handshake(
@@ -222,7 +235,8 @@ impl Client {
     pub async fn send(&mut self, message: &Outbound, content: &OutboundContent) -> Outcome {
         let server = std::mem::take(&mut self.server);
         let reset = std::mem::replace(&mut self.needs_reset, true);
-        let mut transaction = Transaction::new(&server, message, content.len(), reset);
+        let mut transaction = Transaction::new(&server, message, content.len(), reset)
+            .with_domains(std::mem::take(&mut self.domains));
         let driven = match self.connection.has_unread() {
             // Said unasked: taken for a reply, it would shift all that follow, and a message that was
             // refused would count as taken. Mostly it is 421, which ends the connection anyhow.
@@ -234,6 +248,7 @@ impl Client {
             tracing::debug!(%error, server = server.name, "sending");
         }
         self.needs_reset = transaction.needs_reset();
+        self.domains = transaction.take_domains();
         self.messages += 1;
         let outcome = transaction.into_outcome(whole);
         self.server = server;

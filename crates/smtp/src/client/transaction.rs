@@ -1,6 +1,8 @@
 //! One message: MAIL, RCPT, DATA or BDAT, and what each recipient got for an answer. No I/O.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+
+use storage::spool_destination;
 
 use super::{Capabilities, Outbound, ServerReply};
 use crate::types::Body;
@@ -118,9 +120,12 @@ pub struct Transaction<'a> {
     content_bytes: usize,
     expected: VecDeque<Expected>,
     verdicts: Vec<Option<Verdict>>,
-    /// The next recipient to be named, and the first that is left to another transaction.
+    /// The next recipient to be named.
     next: usize,
-    end: usize,
+    /// For each, whether it is for this transaction, not for another.
+    chosen: Vec<bool>,
+    /// Domains named on the connection, where the server bounds them.
+    domains: BTreeSet<String>,
     mail_refused: Option<ServerReply>,
     /// Recipients that were accepted after that.
     accepted_yet: Vec<usize>,
@@ -140,9 +145,6 @@ impl<'a> Transaction<'a> {
         content_bytes: usize,
         reset: bool,
     ) -> Self {
-        // RFC 9422 §4.2: more recipients than RCPTMAX are for another transaction.
-        let most = server.recipients_max.and_then(|max| usize::try_from(max).ok());
-        let end = message.recipients.len().min(most.unwrap_or(usize::MAX));
         let mut expected = VecDeque::new();
         if reset {
             expected.push_back(Expected::Reset);
@@ -154,7 +156,8 @@ impl<'a> Transaction<'a> {
             expected,
             verdicts: vec![None; message.recipients.len()],
             next: 0,
-            end,
+            chosen: vec![false; message.recipients.len()],
+            domains: BTreeSet::new(),
             mail_refused: None,
             accepted_yet: Vec::new(),
             accepted: 0,
@@ -163,6 +166,16 @@ impl<'a> Transaction<'a> {
             usable: true,
             begun: false,
         }
+    }
+
+    /// The same on a connection on which these domains were named before.
+    pub fn with_domains(self, domains: BTreeSet<String>) -> Self {
+        Self { domains, ..self }
+    }
+
+    /// The domains named on the connection until now, where the server bounds them.
+    pub fn take_domains(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.domains)
     }
 
     /// The first step.
@@ -176,6 +189,7 @@ impl<'a> Transaction<'a> {
                 *verdict = Some(Verdict::Unfit(unfit));
             }
         }
+        self.choose();
         if !self.expected.is_empty() {
             out.extend_from_slice(b"RSET\r\n");
             if !self.server.pipelining {
@@ -329,9 +343,38 @@ impl<'a> Transaction<'a> {
         Step::Reply(if waiting { Wait::Command } else { Wait::Data })
     }
 
+    /// RFC 9422 §4: more recipients than RCPTMAX, and those of more domains than RCPTDOMAINMAX, are
+    /// for another transaction; the latter on another connection.
+    fn choose(&mut self) {
+        let most =
+            |max: Option<u64>| max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
+        let mut left = most(self.server.recipients_max);
+        let domains_max = self.server.domains_max.map(|max| most(Some(max)));
+        for (at, recipient) in self.message.recipients.iter().enumerate() {
+            let (Some(None), Some(chosen)) = (self.verdicts.get(at), self.chosen.get_mut(at))
+            else {
+                continue;
+            };
+            if left == 0 {
+                break;
+            }
+            if let Some(max) = domains_max {
+                let domain = spool_destination(&recipient.forward_path);
+                if self.domains.len() >= max && !self.domains.contains(&domain) {
+                    continue;
+                }
+                self.domains.insert(domain);
+            }
+            (*chosen, left) = (true, left - 1);
+        }
+    }
+
     /// The next recipient that is named in this transaction.
     fn next_recipient(&self) -> Option<usize> {
-        (self.next..self.end).find(|at| matches!(self.verdicts.get(*at), Some(None)))
+        let is_next = |at: &usize| {
+            self.chosen.get(*at) == Some(&true) && matches!(self.verdicts.get(*at), Some(None))
+        };
+        (self.next..self.chosen.len()).find(is_next)
     }
 
     fn judge_recipient(&mut self, at: usize, reply: ServerReply) {
@@ -395,8 +438,10 @@ impl<'a> Transaction<'a> {
 
     /// Gives a verdict to all that were named and have none.
     fn give(&mut self, verdict: &Verdict) {
-        let named = self.verdicts.iter_mut().take(self.next);
-        named.filter(|found| found.is_none()).for_each(|found| *found = Some(verdict.clone()));
+        let named = self.verdicts.iter_mut().zip(&self.chosen).take(self.next);
+        named
+            .filter(|(found, chosen)| **chosen && found.is_none())
+            .for_each(|(found, _)| *found = Some(verdict.clone()));
     }
 
     fn finish(&mut self) -> Step {

@@ -157,7 +157,7 @@ pub struct Report<'a> {
 /// How a report gets to a sender here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Into the mailbox, in the transaction that files it.
+    /// Into the mailbox, in the transaction that files it; where that is full, it takes the other.
     Mailbox,
     /// Through the spool, as to everybody else: where other accounts are locked, which are locked in
     /// order.
@@ -250,7 +250,8 @@ impl Prepared {
     /// mailbox that takes nothing gets nothing: RFC 5321 §4.5.5, of a report nobody is told.
     ///
     /// # Errors
-    /// What storage says.
+    /// [`StorageError::OverQuota`] where the mailbox is full: the report is to be prepared for the
+    /// spool then, where it waits (RFC 5321 §4.5.4.1). Else what storage says.
     pub fn file(&self, tx: &mut WriteTx<'_>) -> storage::Result<()> {
         let spool = |tx: &mut WriteTx<'_>| {
             tx.spool_on(self.terms, self.entry.clone(), &self.message).map(|_| ())
@@ -267,12 +268,8 @@ impl Prepared {
         let delivery = Delivery { mailbox: recipient.detail, ..Delivery::default() };
         match account.deliver(&self.message, delivery) {
             Ok(_) => Ok(()),
-            Err(
-                error @ (StorageError::OverQuota { .. }
-                | StorageError::NotFound(_)
-                | StorageError::NoPermission(_)),
-            ) => {
-                tracing::info!(%error, "a report found no room");
+            Err(error @ (StorageError::NotFound(_) | StorageError::NoPermission(_))) => {
+                tracing::info!(%error, "a report found no mailbox");
                 Ok(())
             }
             Err(error) => Err(error),

@@ -59,9 +59,10 @@ pub struct ClaimedRecipient {
     pub warned: bool,
     /// Whether the sender was told that its deadline is past.
     pub told_deadline: bool,
-    /// What the last attempt came to; empty before the first.
+    /// What the last attempt came to, or what was said to others where it was put off for that; empty
+    /// before either.
     pub answer: String,
-    /// When that was.
+    /// When the last attempt was.
     pub attempted: Option<Timestamp>,
 }
 

@@ -63,7 +63,7 @@ pub struct SpoolRowRecipient {
     pub attempts: u64,
     /// When it was tried last.
     pub attempted: Option<Timestamp>,
-    /// What that came to.
+    /// What that came to, or what was said to others where it was put off for that.
     pub answer: String,
 }
 
@@ -76,7 +76,7 @@ pub struct SpoolTotals {
     pub fresh: u64,
     /// Recipients of messages that are to be sent later, not tried yet.
     pub scheduled: u64,
-    /// Recipients that were tried, and wait for the next time.
+    /// Recipients that were tried or put off for what was said to others, and wait for the next time.
     pub deferred: u64,
     /// Recipients that a daemon works on.
     pub owned: u64,
@@ -118,12 +118,13 @@ const WHOLE: &str = "SELECT (SELECT COUNT(*) FROM spool), \
 /// A pass over the rows without a sort: half a second for a million of them (SQLite, measured).
 const BY_STATE: &str = "SELECT COUNT(CASE WHEN held <> 0 THEN 1 END), \
      COUNT(CASE WHEN held = 0 AND owner <> 0 THEN 1 END), \
-     COUNT(CASE WHEN held = 0 AND owner = 0 AND attempts > 0 THEN 1 END), \
+     COUNT(CASE WHEN held = 0 AND owner = 0 AND (attempts > 0 OR answer <> '') THEN 1 END), \
      COUNT(*) FROM spool_recipient";
 /// Of those counted as not tried yet. By the index `spool_begins`, which has what `begins <> 0` says.
 /// SQLite knows nothing of how much there is, and takes a cross join as it stands.
 pub(super) const SCHEDULED: &str = "SELECT COUNT(*) FROM spool s CROSS JOIN spool_recipient r \
-     WHERE r.spool_id = s.id AND s.begins <> 0 AND s.begins > ?1 AND r.held = 0 AND r.owner = 0 AND r.attempts = 0";
+     WHERE r.spool_id = s.id AND s.begins <> 0 AND s.begins > ?1 AND r.held = 0 AND r.owner = 0 AND r.attempts = 0 \
+     AND r.answer = ''";
 
 impl ReadTx<'_> {
     /// The next messages that a filter means, after `after`; at most `limit`.

@@ -16,8 +16,10 @@ const ANSWER_BYTES_MAX: usize = 1000;
 pub enum Fate {
     /// The next server has it, or the mailbox here.
     Delivered,
-    /// It is tried again at that instant.
+    /// It was tried, and is again at that instant.
     Deferred(Timestamp),
+    /// It was not tried, for what was said to others, and is at that instant.
+    Postponed(Timestamp),
     /// It cannot be brought there.
     Failed,
     /// It was not tried: it is free again as it was before.
@@ -132,6 +134,12 @@ impl WriteTx<'_> {
                 ],
                 forward_path,
             )?,
+            Fate::Postponed(due) => self.sql.query_one(
+                "UPDATE spool_recipient SET owner = 0, due = ?4, answer = ?5 \
+                 WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path, destination, held",
+                &[spool, ordinal, owner, Value::Int(due.as_micros()), Value::Text(answer)],
+                forward_path,
+            )?,
             Fate::Untried | Fate::Warned | Fate::ToldDeadline => self.sql.query_one(
                 "UPDATE spool_recipient SET owner = 0, warned = warned | ?4 \
                  WHERE spool_id = ?1 AND ordinal = ?2 AND owner = ?3 RETURNING forward_path, destination, held",
@@ -143,7 +151,7 @@ impl WriteTx<'_> {
         self.count_waiting(waiting)?;
         let event = match outcome.fate {
             Fate::Delivered => TraceEvent::Delivered,
-            Fate::Deferred(_) => TraceEvent::Deferred,
+            Fate::Deferred(_) | Fate::Postponed(_) => TraceEvent::Deferred,
             Fate::Failed => TraceEvent::Failed,
             Fate::Warned | Fate::ToldDeadline => TraceEvent::Warned,
             Fate::Untried => return Ok(true),
@@ -169,7 +177,9 @@ fn told(fate: Fate) -> i64 {
     match fate {
         Fate::Warned => WARNED,
         Fate::ToldDeadline => TOLD_DEADLINE,
-        Fate::Untried | Fate::Delivered | Fate::Failed | Fate::Deferred(_) => 0,
+        Fate::Untried | Fate::Delivered | Fate::Failed | Fate::Deferred(_) | Fate::Postponed(_) => {
+            0
+        }
     }
 }
 

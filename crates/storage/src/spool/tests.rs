@@ -137,6 +137,27 @@ fn a_recipient_is_in_one_pair_of_hands() {
     });
 }
 
+/// Nobody was asked: it is due later, with what was said to others, and was not tried.
+#[test]
+fn who_is_put_off_was_not_tried() {
+    with_clock(|store, clock| {
+        let one = spool(store, &["a@x.test"]);
+        let daemon = register(store);
+        claimed(store, daemon, "x.test");
+        let due = clock.now().plus_secs(300);
+        assert_eq!(settle(store, daemon, (one, 0), Fate::Postponed(due)), [true]);
+        assert_eq!(settle(store, daemon, (one, 0), Fate::Postponed(due)), [false]);
+        assert_eq!(traces(store, one), ["deferred a@x.test"]);
+        let found = totals(store, clock.now());
+        assert_eq!((found.deferred, found.fresh), (1, 0));
+        assert_eq!(claimed(store, daemon, "x.test"), [""; 0]);
+        clock.advance_secs(300);
+        let message = store.write(move |tx| tx.claim_overdue(daemon, one)).unwrap().unwrap();
+        let [found] = &message.recipients[..] else { panic!("{message:?}") };
+        assert_eq!((found.attempts, found.attempted, &*found.answer), (0, None, "250 2.0.0 ok"));
+    });
+}
+
 #[test]
 fn outcomes_end_recipients_and_then_the_message() {
     with_clock(|store, clock| {

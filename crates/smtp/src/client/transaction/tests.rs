@@ -234,6 +234,32 @@ fn too_many_recipients_come_again() {
     assert_eq!(verdicts(&outcome), ["accepted 250 queued", "unanswered"]);
 }
 
+/// RFC 9422 §4: RCPTDOMAINMAX counts what was named on the connection before, too.
+#[test]
+fn further_domains_come_again() {
+    let limited = server(&["PIPELINING", "LIMITS RCPTDOMAINMAX=2"]);
+    let paths = ["a@x.test", "b@y.test", "c@Z.test", "d@X.test"];
+    let ok = ["250 ok", "250 ok", "250 ok", "250 ok", "354 go", "250 queued"];
+    let (sent, outcome) = play(&limited, &message(&paths), false, &ok);
+    assert!(!sent.contains("Z.test") && sent.contains("d@X.test"), "{sent}");
+    let taken = "accepted 250 queued";
+    assert_eq!(verdicts(&outcome), [taken, taken, "unanswered", taken]);
+    let replies = ["452 4.5.3 not now", "250 ok", "250 ok", "250 ok", "503 nobody"];
+    let (_, outcome) = play(&limited, &message(&paths), false, &replies);
+    // Where the sender is refused, it is for all.
+    assert_eq!(verdicts(&outcome), ["Mail 452 4.5.3 not now"; 4]);
+    let message = &in_bits_of(&limited, &message(&paths));
+    let before = BTreeSet::from(["x.test".to_owned(), "z.test".to_owned()]);
+    let mut transaction =
+        Transaction::new(&limited, message, 100, false).with_domains(before.clone());
+    let mut out = Vec::new();
+    transaction.start(&mut out);
+    let sent = String::from_utf8(out).unwrap();
+    let named: Vec<&str> = sent.lines().filter(|line| line.starts_with("RCPT")).collect();
+    assert_eq!(named, ["RCPT TO:<a@x.test>", "RCPT TO:<c@Z.test>", "RCPT TO:<d@X.test>"]);
+    assert_eq!(transaction.take_domains(), before);
+}
+
 #[test]
 fn many_recipients_go_in_groups() {
     let paths: Vec<String> = (0..150).map(|at| format!("r{at}@x.test")).collect();
