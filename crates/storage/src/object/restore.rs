@@ -161,6 +161,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<Restored> {
         let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         let (mut restored, mut placed) = (Restored::default(), Vec::new());
+        self.booking_work.expect_many();
         // What goes makes room for what comes (R-CAL-4).
         let (gone, put): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.object.is_none());
         for step in gone.into_iter().chain(put) {
