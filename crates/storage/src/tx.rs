@@ -11,6 +11,7 @@ use crate::change::{Change, Changes, Fact};
 use crate::directory::Usage;
 use crate::feed::{Feed, Publication};
 use crate::lesson::Lesson;
+use crate::scheduling::BookingWork;
 use crate::sql::{Sql, Value};
 use crate::view::MailboxDelta;
 use crate::{Result, StorageError, change_log};
@@ -72,6 +73,8 @@ pub struct WriteTx<'a> {
     pub(crate) lessons: Vec<Lesson>,
     /// In whose mailboxes something happened that scripts run for.
     pub(crate) events: BTreeSet<AccountId>,
+    /// What was looked at of what stands in rooms.
+    pub(crate) booking_work: BookingWork,
 }
 
 /// A write transaction's hold on one account: the account's row is locked, its next [`ModSeq`]
@@ -165,6 +168,7 @@ impl<'a> WriteTx<'a> {
             spooled: BTreeMap::new(),
             lessons: Vec::new(),
             events: BTreeSet::new(),
+            booking_work: BookingWork::default(),
         }
     }
 

@@ -88,6 +88,7 @@ impl AccountTx<'_, '_> {
         duplicates: Duplicates,
     ) -> Result<Imported> {
         let mut imported = Imported::default();
+        self.booking_work.expect_many();
         for object in objects {
             self.import_object(collection, object, duplicates, &mut imported)?;
         }

@@ -161,6 +161,7 @@ impl AccountTx<'_, '_> {
     ) -> Result<Restored> {
         let collection = self.require_still_there(collection, CollectionRights::WRITE)?;
         let (mut restored, mut placed) = (Restored::default(), Vec::new());
+        self.booking_work.expect_many();
         // What goes makes room for what comes (R-CAL-4).
         let (gone, put): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.object.is_none());
         for step in gone.into_iter().chain(put) {
@@ -220,11 +221,11 @@ impl AccountTx<'_, '_> {
         collection: &Collection,
         placed: &mut Vec<Placed<'_>>,
     ) -> Result<Vec<String>> {
-        let mut kept = Vec::new();
+        let (mut kept, mut away) = (Vec::new(), Vec::new());
         let mut left = placed.len().saturating_add(AGAIN_MAX);
         // Each round but the last puts back one at least.
         loop {
-            let (mut stays, before) = (Vec::new(), kept.len());
+            let (mut stays, mut is_last) = (Vec::new(), true);
             for one in std::mem::take(placed) {
                 let is_looked_at = left > 0;
                 left = left.saturating_sub(1);
@@ -233,34 +234,56 @@ impl AccountTx<'_, '_> {
                     continue;
                 }
                 kept.push(one.name.as_str().to_owned());
-                self.put_back(collection, one)?;
+                is_last = false;
+                away.extend(self.put_back(collection, one)?);
             }
             *placed = stays;
-            if kept.len() == before {
+            // What had their UIDs may have gone back since.
+            for one in std::mem::take(&mut away) {
+                match self.write_before(collection, &one)? {
+                    true => is_last = false,
+                    false => away.push(one),
+                }
+            }
+            if is_last {
                 break;
             }
         }
         Ok(kept)
     }
 
-    /// What stood there is there again, or nothing is where that cannot be: its UID may stand elsewhere by
-    /// now. What took its place meets something else in any case.
-    fn put_back(&mut self, collection: &Collection, one: Placed<'_>) -> Result<()> {
-        if let Some(before) = one.before {
-            let limits = &self.settings.scheduling.objects;
-            let object = PreparedObject::calendar(before.bytes, limits)
-                .map_err(|_| StorageError::Invalid("what was there cannot be read"))?;
-            // What was put there may have been no meeting.
-            let tag = if before.is_meeting { Tag::New } else { Tag::None };
-            let ready = self.ready_to_put(collection, &one.name, &object, &Condition::default())?;
-            if let Readiness::Ready { collection, there } = ready {
-                let there = there.as_ref();
-                return self.write_object(&collection, there, &one.name, &object, tag).map(drop);
+    /// What stood there is there again. Nothing is where that cannot be yet, as its UID stands elsewhere by
+    /// now: that is returned. What took its place meets something else in any case.
+    fn put_back<'s>(
+        &mut self,
+        collection: &Collection,
+        one: Placed<'s>,
+    ) -> Result<Option<Placed<'s>>> {
+        if self.write_before(collection, &one)? {
+            return Ok(None);
+        }
+        if let Some(there) = self.find_object(collection.id, one.name.as_str())? {
+            let collection = self.load_collection(collection.id)?;
+            self.withdraw_object(&collection, &there)?;
+        }
+        Ok(one.before.is_some().then_some(one))
+    }
+
+    /// Whether something stood there that is there again.
+    fn write_before(&mut self, collection: &Collection, one: &Placed<'_>) -> Result<bool> {
+        let Some(before) = &one.before else { return Ok(false) };
+        let limits = &self.settings.scheduling.objects;
+        let object = PreparedObject::calendar(before.bytes.clone(), limits)
+            .map_err(|_| StorageError::Invalid("what was there cannot be read"))?;
+        // What was put there may have been no meeting.
+        let tag = if before.is_meeting { Tag::New } else { Tag::None };
+        match self.ready_to_put(collection, &one.name, &object, &Condition::default())? {
+            Readiness::Refused(_) => Ok(false),
+            Readiness::Ready { collection, there } => {
+                self.write_object(&collection, there.as_ref(), &one.name, &object, tag)?;
+                Ok(true)
             }
         }
-        let there = self.find_object(collection.id, one.name.as_str())?;
-        let collection = self.load_collection(collection.id)?;
-        there.map_or(Ok(()), |there| self.withdraw_object(&collection, &there))
     }
 }
 

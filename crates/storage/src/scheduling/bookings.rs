@@ -3,22 +3,28 @@
 //! All of it is asked in the transaction that books, for which everybody else waits: each series is
 //! followed once for all the times that are near each other, in so many steps and no more.
 
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use ical::{BusyTimes, CalendarObject, Schedule, TimeRange, Zones};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::rooms::{counts, look_ahead};
+use super::rooms::{AHEAD, counts, look_ahead};
 use crate::collection::{Collection, Components, Home};
 use crate::object::{Object, ObjectId};
 use crate::{AccountTx, Result};
 
-/// LIMIT: steps in which one change of a room's calendars looks at what stands there, as
-/// [`ical::Occurrences::within_steps`] counts them: less than a second. Behind them the room counts as
+/// LIMIT: steps in which one transaction looks at what stands in rooms, as
+/// [`ical::Occurrences::within_steps`] counts them: less than a second. Behind them every room counts as
 /// taken.
 const STEPS_MAX: usize = 2_000_000;
+/// LIMIT: the same of one that puts many objects there, as imports and restores do: a few seconds.
+const STEPS_MANY_MAX: usize = 4 * STEPS_MAX;
+/// Steps that a question to the database counts as.
+const QUERY_STEPS: usize = 50;
+/// Bytes of an object that are read in a step's time.
+const BYTES_A_STEP: u64 = 32;
 /// LIMIT: those of one series that a room takes. One that is counted is followed from its start by each
 /// booking after it, though nothing of it is ahead: four decades of days are taken.
 pub(super) const SERIES_STEPS_MAX: usize = 50_000;
@@ -30,10 +36,50 @@ pub(super) type Timed = (CalendarObject, Schedule, Zones);
 
 /// One that was read.
 struct Known {
+    /// What was read: it may be another in the same transaction.
+    hash: [u8; 32],
     /// `None`: it cannot be, and may be at any time.
     timed: Option<Timed>,
     /// When it takes the room, within a span; in order, and none overlaps another.
     busy: Option<(Range<Timestamp>, Vec<Range<Timestamp>>)>,
+}
+
+/// What a transaction has seen of what stands in rooms, and in how many steps it may go on. All that
+/// it looks at counts together, and nothing is read or followed twice that need not be.
+pub(crate) struct BookingWork {
+    pub(super) steps_left: usize,
+    /// Whether it puts many objects there.
+    is_for_many: bool,
+    known: HashMap<ObjectId, Known>,
+}
+
+impl Default for BookingWork {
+    fn default() -> Self {
+        Self { steps_left: STEPS_MAX, is_for_many: false, known: HashMap::new() }
+    }
+}
+
+impl BookingWork {
+    /// Says that the transaction is going to put many objects into a calendar.
+    pub(crate) fn expect_many(&mut self) {
+        if !self.is_for_many {
+            self.is_for_many = true;
+            self.steps_left += STEPS_MANY_MAX - STEPS_MAX;
+        }
+    }
+
+    /// Takes steps away. Whether they were there; where they were not, none is any more.
+    fn take(&mut self, steps: usize) -> bool {
+        let left = self.steps_left.checked_sub(steps);
+        self.steps_left = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Takes away those of reading an object of this size.
+    pub(super) fn take_read(&mut self, size_bytes: u64) -> bool {
+        let steps = usize::try_from(size_bytes / BYTES_A_STEP).unwrap_or(usize::MAX);
+        self.take(steps.saturating_add(QUERY_STEPS))
+    }
 }
 
 /// What stands in the calendars of a room, but for one UID.
@@ -43,12 +89,10 @@ pub(super) struct Bookings {
     /// Nor does this count, which goes.
     pub(super) replaced: Option<ObjectId>,
     addresses: Vec<String>,
-    known: HashMap<ObjectId, Known>,
     /// What is looked at together.
     spans: Vec<Range<Timestamp>>,
     /// A span that is, whatever is asked for.
     always: Option<Range<Timestamp>>,
-    steps_left: usize,
 }
 
 impl Bookings {
@@ -57,21 +101,23 @@ impl Bookings {
         let booked = tx.bookings_go(account)?;
         let mut calendars = tx.list_collections(account, Home::Calendars)?;
         calendars.retain(|one| counts(one, Components::EVENT, booked));
-        Ok(Self {
+        let mut bookings = Self {
             calendars,
             but: but.to_owned(),
             replaced: None,
             addresses: tx.calendar_addresses(account)?,
-            known: HashMap::new(),
             spans: Vec::new(),
             always: None,
-            steps_left: STEPS_MAX,
-        })
+        };
+        if tx.booking_work.is_for_many {
+            bookings.expect_years(tx.moment());
+        }
+        Ok(bookings)
     }
 
-    /// Says that many objects are going to be asked about, most of which are within a span.
-    pub(super) fn expect_always(&mut self, span: Range<Timestamp>) {
-        self.always = Some(span);
+    /// Says that many objects are going to be asked about, most of which are within some years.
+    pub(super) fn expect_years(&mut self, now: Timestamp) {
+        self.always = Some(now..now.checked_add(AHEAD).unwrap_or(Timestamp::MAX));
     }
 
     /// Says which times are going to be asked for.
@@ -100,7 +146,8 @@ impl Bookings {
     ) -> Result<bool> {
         let now = tx.moment();
         // What is free, declined or cancelled takes nothing.
-        let periods = look_ahead(schedule.occurrences(), now, |window, steps| {
+        let left_to_follow = &mut tx.booking_work.steps_left;
+        let periods = look_ahead(schedule.occurrences(), now, left_to_follow, |window, steps| {
             let range = TimeRange { start: window.start, end: window.end };
             let mut busy = BusyTimes::new(range, &self.addresses);
             busy.add_in_steps(asked, schedule, zones, steps).map(|()| busy.periods())
@@ -128,18 +175,21 @@ impl Bookings {
         let span = self.spans.iter().find(is_around).unwrap_or(hours).clone();
         for at in 0..self.calendars.len() {
             let Some(calendar) = self.calendars.get(at) else { continue };
+            if !tx.booking_work.take(QUERY_STEPS) {
+                return Ok(true);
+            }
             let found = tx.find_in_range(calendar.id, Components::EVENT, &window)?;
-            self.steps_left = self.steps_left.saturating_sub(found.len());
-            let (but, replaced) = (&self.but, self.replaced);
-            let is_other = |object: &Object| object.uid != *but && Some(object.id) != replaced;
+            if !tx.booking_work.take(found.len()) {
+                return Ok(true);
+            }
+            let is_other =
+                |object: &Object| object.uid != self.but && Some(object.id) != self.replaced;
             for one in found.iter().filter(|one| is_other(&one.object)) {
-                let known = match self.known.entry(one.object.id) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => {
-                        place.insert(Known { timed: read(tx, one.object.id)?, busy: None })
-                    }
-                };
-                if known.takes(hours, &span, &self.addresses, &mut self.steps_left) {
+                know(tx, &one.object)?;
+                let BookingWork { known, steps_left, .. } = &mut tx.booking_work;
+                // What there was no time to read may be at any time.
+                let Some(known) = known.get_mut(&one.object.id) else { return Ok(true) };
+                if known.takes(hours, &span, &self.addresses, steps_left) {
                     return Ok(true);
                 }
             }
@@ -174,6 +224,20 @@ impl Known {
         // What takes no time is in nobody's way.
         hours.start < hours.end && busy.get(at).is_some_and(|one| one.start < hours.end)
     }
+}
+
+/// Reads an object, unless it was already, or the steps for that are not left.
+fn know(tx: &mut AccountTx<'_, '_>, object: &Object) -> Result<()> {
+    let known = tx.booking_work.known.get(&object.id);
+    if known.is_some_and(|known| known.hash == object.hash) {
+        return Ok(());
+    }
+    tx.booking_work.known.remove(&object.id);
+    if tx.booking_work.take_read(object.size_bytes) {
+        let known = Known { hash: object.hash, timed: read(tx, object.id)?, busy: None };
+        tx.booking_work.known.insert(object.id, known);
+    }
+    Ok(())
 }
 
 fn is_within(hours: &Range<Timestamp>, span: &Range<Timestamp>) -> bool {

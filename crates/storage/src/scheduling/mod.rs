@@ -40,6 +40,7 @@ mod scripted;
 mod tests;
 mod transfer;
 
+pub(crate) use bookings::BookingWork;
 pub use delete::Answering;
 pub use letter::{CalendarLetter, Letters};
 pub use mail::{CalendarMail, MailedInvitations};

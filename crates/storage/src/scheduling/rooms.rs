@@ -19,7 +19,7 @@ use crate::{Account, AccountTx, ReadTx, Result, StorageError, WriteTx};
 
 /// LIMIT: how far ahead a series is looked at that does not end, or has too many instances, from now
 /// or from where it begins. Two endless ones that have not met in five years may meet after.
-const AHEAD: SignedDuration = SignedDuration::from_hours(5 * 366 * 24);
+pub(super) const AHEAD: SignedDuration = SignedDuration::from_hours(5 * 366 * 24);
 /// LIMIT: instances of a series that are looked at one by one: every day of those years.
 const INSTANCES_MAX: usize = 2_000;
 
@@ -132,6 +132,9 @@ impl AccountTx<'_, '_> {
         if !counts(collection, object.component(), self.bookings_go(account)?) {
             return Ok(false);
         }
+        if !self.booking_work.take_read(object.size_bytes) {
+            return Ok(true);
+        }
         let limits = self.settings.scheduling.objects.ical;
         let Some(asked) = object.read_again(&limits) else { return Ok(false) };
         let mut bookings = Bookings::of(self, asked.uid())?;
@@ -155,6 +158,9 @@ impl AccountTx<'_, '_> {
         let booked = self.bookings_go(account)?;
         if counts(from, object.component, booked) || !counts(to, object.component, booked) {
             return Ok(false);
+        }
+        if !self.booking_work.take_read(object.size_bytes) {
+            return Ok(true);
         }
         let Some(asked) = read(self, object.id)? else { return Ok(true) };
         let mut bookings = Bookings::of(self, &object.uid)?;
@@ -182,10 +188,12 @@ impl AccountTx<'_, '_> {
         let mut bookings = Bookings::of(self, "")?;
         bookings.calendars.retain(|one| Some(one.id) != without);
         bookings.calendars.push(calendar.clone());
-        let now = self.moment();
-        bookings.expect_always(now..now.checked_add(AHEAD).unwrap_or(Timestamp::MAX));
+        bookings.expect_years(self.moment());
         let mut left = INSTANCES_MAX;
         for one in ahead {
+            if !self.booking_work.take_read(one.object.size_bytes) {
+                return Ok(true);
+            }
             let Some(asked) = read(self, one.object.id)? else { return Ok(true) };
             bookings.but = one.object.uid;
             if bookings.meet(self, &asked, &mut left)? {
@@ -204,7 +212,9 @@ impl AccountTx<'_, '_> {
         let now = self.scene(users).now;
         let zones = asked.zones(TimeZone::UTC, &limits);
         let Ok(all) = asked.occurrences(&zones, &limits) else { return Ok(Taken::All) };
-        let instances = look_ahead(&all, now, |window, steps| all.within_steps(&window, steps));
+        let left = &mut self.booking_work.steps_left;
+        let instances =
+            look_ahead(&all, now, left, |window, steps| all.within_steps(&window, steps));
         let Some(instances) = instances else { return Ok(Taken::All) };
         let cancelled: Vec<bool> = asked.parts().map(is_cancelled).collect();
         let mut bookings = Bookings::of(self, asked.uid())?;
@@ -237,10 +247,12 @@ fn is_cancelled(part: &Component) -> bool {
 }
 
 /// What is found of a series: in all that is ahead of it where it ends and that is not too much, else
-/// in the years from now, or from where it begins. `None` where that is too much as well.
+/// in the years from now, or from where it begins. `None` where that is too much as well. What it takes
+/// is taken from the steps that are left.
 pub(super) fn look_ahead<T>(
     all: &Occurrences,
     now: Timestamp,
+    steps_left: &mut usize,
     mut look: impl FnMut(Range<Timestamp>, &mut usize) -> std::result::Result<Vec<T>, ical::Error>,
 ) -> Option<Vec<T>> {
     let (first, last) = all.span().unwrap_or((now, now));
@@ -248,7 +260,13 @@ pub(super) fn look_ahead<T>(
     let whole = after(last.max(now), SignedDuration::from_secs(1));
     let years = after(first.max(now), AHEAD);
     let ends = (!all.is_endless()).then_some(whole).into_iter().chain([years]);
-    let mut found = ends.filter_map(|end| look(now..end, &mut { SERIES_STEPS_MAX }).ok());
+    let mut found = ends.filter_map(|end| {
+        let most = SERIES_STEPS_MAX.min(*steps_left);
+        let mut left = most;
+        let found = look(now..end, &mut left).ok();
+        *steps_left -= most - left;
+        found
+    });
     found.find(|found| found.len() <= INSTANCES_MAX)
 }
 

@@ -10,5 +10,6 @@ mod limits;
 mod mail;
 mod room_changes;
 mod room_time;
+mod room_work;
 mod rooms;
 mod transfers;

@@ -345,3 +345,33 @@ fn what_is_restored_together_is_looked_at_together() {
         assert_eq!(start("personal/e"), "");
     });
 }
+
+/// The UID of what was there has another name in between, which is as it was again in the end.
+#[test]
+fn what_stays_as_it_was_is_there_whatever_had_its_uid_meanwhile() {
+    on_both_engines(|store| {
+        let room = room(store);
+        let personal = personal(store, room);
+        for (name, hour) in [("a", 9), ("b", 10), ("x", 13), ("y", 14)] {
+            put_in(store, &personal, name, &at(hour));
+        }
+        let restored = store.with(room, move |tx| {
+            let mut steps = Vec::new();
+            // The third has the time that the first was at.
+            for (name, uid, hour) in [("a", "z", 13), ("b", "a", 14), ("c", "c", 9)] {
+                let expected = tx.find_object(personal.id, name)?.map(|there| there.etag());
+                let object = Some(prepared(uid, &at(hour)));
+                steps.push(RestoreStep { name: name.to_owned(), expected, object });
+            }
+            tx.restore_objects(&personal, &steps)
+        });
+        let kept = ["a", "b", "c"].map(str::to_owned).to_vec();
+        assert_eq!(restored.unwrap(), Restored { put: 0, removed: 0, kept });
+        assert_eq!(bookings(store, room), ["a", "b", "x", "y"]);
+        for (place, uid, hour) in [("personal/a", "a", "T09"), ("personal/b", "b", "T10")] {
+            let text = stored(store, room, place);
+            assert!(text.contains(&format!("UID:{uid}\r\n")), "{text}");
+            assert!(text.contains(&format!("DTSTART:20260105{hour}0000Z\r\n")), "{text}");
+        }
+    });
+}
