@@ -111,7 +111,11 @@ impl Visit {
             }
             self.note_rest(&claimed);
             let goes_on = match claimed.messages.is_empty() {
-                true => self.rest().await,
+                true => {
+                    // What wakes it is claimed, and no longer due in the table.
+                    is_called = self.rest().await;
+                    is_called
+                }
                 false => self.send_all(daemon, claimed).await == Course::On,
             };
             if !goes_on {
