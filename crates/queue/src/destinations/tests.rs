@@ -199,6 +199,24 @@ fn a_turn_that_is_returned_is_the_next_ones() {
     assert_eq!(table.begin_visit(at(10)).as_deref(), Some("c"));
 }
 
+/// Where a route has both bounds, nobody is called, or looked for, before there is a connection.
+#[test]
+fn who_waits_for_a_turn_waits_for_a_connection_too() {
+    let mut both = (*paced(20)).clone();
+    both.routes[0].connections_max = Some(1);
+    let mut table = Destinations::new(Arc::new(both));
+    for name in ["a", "b", "c"] {
+        table.note(name, at(1));
+    }
+    assert_eq!(ask(&mut table, 1)[2], asked("c", Err(at(4))));
+    assert_eq!(table.next(), Some(at(4)));
+    table.note("a", at(2));
+    assert_eq!(table.begin_visit(at(2)).as_deref(), Some("a"));
+    assert_eq!((table.begin_visit(at(5)), table.next()), (None, None));
+    table.end_visit("a", at(5));
+    assert_eq!(table.begin_visit(at(5)).as_deref(), Some("c"));
+}
+
 #[test]
 fn what_was_paced_is_forgotten_in_the_end() {
     let mut table = table();

@@ -11,6 +11,8 @@ use net::TokenBucket;
 
 use super::Destinations;
 use super::entry::{Pace, bucket};
+use super::ways::Ways;
+use crate::settings::Settings;
 
 /// In microseconds.
 const MINUTE: i64 = 60_000_000;
@@ -164,10 +166,7 @@ impl Destinations {
             }
             turns.called = None;
         }
-        // Who is called has a connection to be had.
-        let bound = self.settings.bound_for(turns.waiting.front()?);
-        let has_room = bound.is_none_or(|(way, most)| self.ways.has_room(way, most));
-        if !has_room || turns.bucket.count(now) == 0 {
+        if !first_has_room(&self.settings, &self.ways, turns) || turns.bucket.count(now) == 0 {
             return None;
         }
         let destination = turns.waiting.pop_front()?;
@@ -196,9 +195,11 @@ impl Destinations {
         }
     }
 
-    /// When the next one is to be called.
+    /// When the next one is to be called; where there is no connection, its end is waited for instead.
     pub(super) fn next_call(&self) -> Option<Timestamp> {
-        let waited_for = |turns: &&Turns| turns.called.is_none() && !turns.waiting.is_empty();
+        let waited_for = |turns: &&Turns| {
+            turns.called.is_none() && first_has_room(&self.settings, &self.ways, turns)
+        };
         self.turns.values().filter(waited_for).map(|turns| turns.bucket.ready_at()).min()
     }
 
@@ -220,4 +221,11 @@ impl Destinations {
             turns.called = None;
         }
     }
+}
+
+/// Whether somebody waits who can be called: who is has a connection to be had.
+fn first_has_room(settings: &Settings, ways: &Ways, turns: &Turns) -> bool {
+    turns.waiting.front().is_some_and(|first| {
+        settings.bound_for(first).is_none_or(|(way, most)| ways.has_room(way, most))
+    })
 }
