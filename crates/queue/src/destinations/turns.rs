@@ -160,8 +160,10 @@ impl Destinations {
     fn call_on(&mut self, way: &str, now: Timestamp) -> Option<String> {
         let turns = self.turns.get_mut(way)?;
         if let Some(called) = &turns.called {
-            let place = self.entries.get(&called.destination).and_then(|entry| entry.place());
-            if called.comes || place.is_some_and(|at| at <= now) {
+            let entry = self.entries.get(&called.destination);
+            let is_left_alone = entry.is_some_and(|entry| entry.blocked_until > now);
+            let may_come = entry.and_then(|entry| entry.place()).is_some_and(|at| at <= now);
+            if may_come || (called.comes && !is_left_alone) {
                 return None;
             }
             turns.called = None;
@@ -183,9 +185,11 @@ impl Destinations {
         });
     }
 
-    /// A visit there ended.
+    /// The last visit there ended. Who was called and has not come yet may still do so.
     pub(super) fn comes_no_more(&mut self, destination: &str) {
-        self.change_called(destination, |called| *called = None);
+        self.change_called(destination, |called| {
+            called.take_if(|called| called.comes);
+        });
     }
 
     fn change_called(&mut self, destination: &str, change: impl FnOnce(&mut Option<Called>)) {
