@@ -181,6 +181,12 @@ impl Visit {
                 // Its room is given back before more is asked for.
                 drop(std::mem::take(&mut ahead));
                 ahead = self.inner.read_ahead(messages.make_contiguous()).await;
+                // There was room once others had sent theirs, however long that took.
+                if self.may_go_on() != Some(daemon) {
+                    drop(ahead);
+                    self.give_back(daemon, messages.into()).await;
+                    return Course::Over;
+                }
             }
             let Some(message) = messages.pop_front() else { break };
             self.turn &= is_refused;
