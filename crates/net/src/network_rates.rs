@@ -180,6 +180,14 @@ impl Parties {
         let Some(bucket) = own.get_mut(action as usize) else { return Ok(()) };
         bucket.get_or_insert_with(|| TokenBucket::new(limit, limit, now)).take(now)
     }
+
+    /// What was counted last was not done.
+    fn give_back(&mut self, key: NetworkKey, action: NetworkAction) {
+        let own = self.buckets.get_mut(&key).and_then(|own| own.get_mut(action as usize));
+        if let Some(bucket) = own.and_then(Option::as_mut) {
+            bucket.give_back();
+        }
+    }
 }
 
 impl NetworkRates {
@@ -208,13 +216,16 @@ impl NetworkRates {
         let State { limits, networks, addresses } = &mut *state;
         let key = AddressKey::of(address);
         let (own, network) = (NetworkKey::of(key, WHOLE), NetworkKey::of(key, limits.prefix));
-        let too_much = |party| move |secs| TooMuch { party, secs };
         let taken = addresses
             .take(own, action, limits.address.of(action), now)
-            .map_err(too_much(Party::Address))
+            .map_err(|secs| TooMuch { party: Party::Address, secs })
             .and_then(|()| {
                 let taken = networks.take(network, action, limits.network.of(action), now);
-                taken.map_err(too_much(Party::Network))
+                taken.map_err(|secs| {
+                    // It is not its own limit that keeps the address waiting.
+                    addresses.give_back(own, action);
+                    TooMuch { party: Party::Network, secs }
+                })
             });
         if taken.is_err()
             && let Some(refused) = self.refused.get(action as usize)
@@ -300,6 +311,25 @@ mod tests {
             assert_eq!(rates.take(ip(last), Message, now), Err(too_much), "{last}");
             assert_eq!(rates.refused(), [0, 11, 0]);
         }
+    }
+
+    /// What its network may not do now costs an address nothing.
+    #[test]
+    fn an_address_pays_only_for_what_it_does() {
+        use NetworkAction::Message;
+        let network = RateLimits { messages: 2, ..RateLimits::default() };
+        let address = RateLimits { messages: 1, ..RateLimits::default() };
+        let prefix = NetworkPrefix::default();
+        let rates = NetworkRates::new(NetworkRateLimits { network, address, prefix });
+        let at = Timestamp::from_secs;
+        assert_eq!(rates.take(ip("192.0.2.1"), Message, at(100)), Ok(()));
+        assert_eq!(rates.take(ip("192.0.2.2"), Message, at(100)), Ok(()));
+        let too_much = TooMuch { party: Party::Network, secs: 30 };
+        for _ in 0..2 {
+            assert_eq!(rates.take(ip("192.0.2.3"), Message, at(100)), Err(too_much));
+        }
+        assert_eq!(rates.take(ip("192.0.2.3"), Message, at(130)), Ok(()));
+        assert_eq!(rates.refused(), [0, 2, 0]);
     }
 
     #[test]

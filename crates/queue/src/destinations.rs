@@ -219,8 +219,11 @@ impl Destinations {
     /// A visit ended.
     pub(crate) fn end_visit(&mut self, destination: &str, now: Timestamp) {
         self.active = self.active.saturating_sub(1);
-        self.comes_no_more(destination);
         self.change(destination, |entry| entry.active = entry.active.saturating_sub(1));
+        // Of several it may be another than the one that comes for its turn.
+        if self.entries.get(destination).is_none_or(|entry| entry.active == 0) {
+            self.comes_no_more(destination);
+        }
         if let Some((way, _)) = self.way_of(destination) {
             self.leave_way(&way, now);
         }

@@ -115,7 +115,11 @@ impl Visit {
             }
             self.note_rest(&claimed);
             let goes_on = match claimed.messages.is_empty() {
-                true => self.rest().await,
+                true => {
+                    // What wakes it is claimed, and no longer due in the table.
+                    is_called = self.rest().await;
+                    is_called
+                }
                 false => self.send_all(daemon, claimed).await == Course::On,
             };
             if !goes_on {
@@ -185,6 +189,12 @@ impl Visit {
                 // Its room is given back before more is asked for.
                 drop(std::mem::take(&mut ahead));
                 ahead = self.inner.read_ahead(messages.make_contiguous()).await;
+                // There was room once others had sent theirs, however long that took.
+                if self.may_go_on() != Some(daemon) {
+                    drop(ahead);
+                    self.give_back(daemon, messages.into()).await;
+                    return Course::Over;
+                }
             }
             let Some(message) = messages.pop_front() else { break };
             self.turn &= is_refused;

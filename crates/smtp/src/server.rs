@@ -141,6 +141,7 @@ impl net::Service for Server {
             targets: Vec::new(),
             incoming: None,
             facts: None,
+            counted: None,
             checks: None,
         };
         visit.offer();
@@ -170,6 +171,8 @@ struct Visit<'a> {
     incoming: Option<Incoming>,
     /// What was found out about the peer, once it named a recipient.
     facts: Option<PeerFacts>,
+    /// The transaction that was counted last as a message of its network.
+    counted: Option<u64>,
     /// The checks, once a recipient or a message was shown to them.
     checks: Option<Box<dyn CheckSession>>,
 }

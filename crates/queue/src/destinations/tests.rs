@@ -199,6 +199,53 @@ fn a_turn_that_is_returned_is_the_next_ones() {
     assert_eq!(table.begin_visit(at(10)).as_deref(), Some("c"));
 }
 
+/// Another visit of a destination that is called may end before the one that comes asks for the turn.
+#[test]
+fn a_turn_is_kept_for_the_visit_that_comes() {
+    let mut table = Destinations::new(paced(20));
+    for name in ["a", "b"] {
+        table.note(name, at(1));
+        assert_eq!(table.begin_visit(at(1)).as_deref(), Some(name));
+        assert_eq!(table.take_turn(name, 20, at(1)), Ok(()));
+    }
+    for name in ["a", "c"] {
+        table.note(name, at(1));
+    }
+    assert_eq!(ask(&mut table, 1), [asked("a", Err(at(4))), asked("c", Err(at(7)))]);
+    assert_eq!(table.begin_visit(at(4)).as_deref(), Some("a"));
+    table.end_visit("a", at(4));
+    assert_eq!(table.begin_visit(at(4)), None);
+    assert_eq!(table.take_turn("a", 20, at(4)), Ok(()));
+    assert_eq!(ask(&mut table, 7), [asked("c", Ok(()))]);
+    // One that is left alone meanwhile keeps nobody up, though another visit there goes on.
+    for (name, turn) in [("a", 10), ("c", 13)] {
+        table.note(name, at(7));
+        assert_eq!(ask(&mut table, 7), [asked(name, Err(at(turn)))]);
+    }
+    assert_eq!(table.begin_visit(at(10)).as_deref(), Some("a"));
+    table.failed("a", None, at(10), 0.5);
+    table.end_visit("a", at(10));
+    assert_eq!(table.begin_visit(at(10)).as_deref(), Some("c"));
+}
+
+/// Where a route has both bounds, nobody is called, or looked for, before there is a connection.
+#[test]
+fn who_waits_for_a_turn_waits_for_a_connection_too() {
+    let mut both = (*paced(20)).clone();
+    both.routes[0].connections_max = Some(1);
+    let mut table = Destinations::new(Arc::new(both));
+    for name in ["a", "b", "c"] {
+        table.note(name, at(1));
+    }
+    assert_eq!(ask(&mut table, 1)[2], asked("c", Err(at(4))));
+    assert_eq!(table.next(), Some(at(4)));
+    table.note("a", at(2));
+    assert_eq!(table.begin_visit(at(2)).as_deref(), Some("a"));
+    assert_eq!((table.begin_visit(at(5)), table.next()), (None, None));
+    table.end_visit("a", at(5));
+    assert_eq!(table.begin_visit(at(5)).as_deref(), Some("c"));
+}
+
 #[test]
 fn what_was_paced_is_forgotten_in_the_end() {
     let mut table = table();

@@ -11,6 +11,8 @@ use net::TokenBucket;
 
 use super::Destinations;
 use super::entry::{Pace, bucket};
+use super::ways::Ways;
+use crate::settings::Settings;
 
 /// In microseconds.
 const MINUTE: i64 = 60_000_000;
@@ -158,16 +160,15 @@ impl Destinations {
     fn call_on(&mut self, way: &str, now: Timestamp) -> Option<String> {
         let turns = self.turns.get_mut(way)?;
         if let Some(called) = &turns.called {
-            let place = self.entries.get(&called.destination).and_then(|entry| entry.place());
-            if called.comes || place.is_some_and(|at| at <= now) {
+            let entry = self.entries.get(&called.destination);
+            let is_left_alone = entry.is_some_and(|entry| entry.blocked_until > now);
+            let may_come = entry.and_then(|entry| entry.place()).is_some_and(|at| at <= now);
+            if may_come || (called.comes && !is_left_alone) {
                 return None;
             }
             turns.called = None;
         }
-        // Who is called has a connection to be had.
-        let bound = self.settings.bound_for(turns.waiting.front()?);
-        let has_room = bound.is_none_or(|(way, most)| self.ways.has_room(way, most));
-        if !has_room || turns.bucket.count(now) == 0 {
+        if !first_has_room(&self.settings, &self.ways, turns) || turns.bucket.count(now) == 0 {
             return None;
         }
         let destination = turns.waiting.pop_front()?;
@@ -184,9 +185,11 @@ impl Destinations {
         });
     }
 
-    /// A visit there ended.
+    /// The last visit there ended. Who was called and has not come yet may still do so.
     pub(super) fn comes_no_more(&mut self, destination: &str) {
-        self.change_called(destination, |called| *called = None);
+        self.change_called(destination, |called| {
+            called.take_if(|called| called.comes);
+        });
     }
 
     fn change_called(&mut self, destination: &str, change: impl FnOnce(&mut Option<Called>)) {
@@ -196,9 +199,11 @@ impl Destinations {
         }
     }
 
-    /// When the next one is to be called.
+    /// When the next one is to be called; where there is no connection, its end is waited for instead.
     pub(super) fn next_call(&self) -> Option<Timestamp> {
-        let waited_for = |turns: &&Turns| turns.called.is_none() && !turns.waiting.is_empty();
+        let waited_for = |turns: &&Turns| {
+            turns.called.is_none() && first_has_room(&self.settings, &self.ways, turns)
+        };
         self.turns.values().filter(waited_for).map(|turns| turns.bucket.ready_at()).min()
     }
 
@@ -220,4 +225,11 @@ impl Destinations {
             turns.called = None;
         }
     }
+}
+
+/// Whether somebody waits who can be called: who is has a connection to be had.
+fn first_has_room(settings: &Settings, ways: &Ways, turns: &Turns) -> bool {
+    turns.waiting.front().is_some_and(|first| {
+        settings.bound_for(first).is_none_or(|(way, most)| ways.has_room(way, most))
+    })
 }

@@ -6,6 +6,7 @@ mod breaks;
 mod calendars;
 mod faults;
 mod filed;
+mod leases;
 mod lists;
 mod panics;
 mod returned;

@@ -3,8 +3,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ids::Clock as _;
+use ids::{Clock as _, SpoolId};
 use queue::Settings;
+use storage::{SpoolChange, SpoolFilter};
 
 use crate::scene::{Scene, one_long_visit};
 use crate::server::{Behaviour, Server};
@@ -89,6 +90,38 @@ async fn no_more_messages_a_minute_than_may_go_there() {
     }
     scene.queue.wait_until(|c| c.delivered == 4 && c.active == 0).await;
     assert_eq!((a.taken().len(), scene.queue.counters().paced), (4, 2));
+    scene.close().await;
+}
+
+/// A visit that was woken for nothing and rests again is woken as well, where there is a bound.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_rests_with_a_bound_is_woken_each_time() {
+    let (a, b) = (Server::start().await, Server::start().await);
+    let slow = |settings: &mut Settings| {
+        one_long_visit(settings);
+        settings.messages_per_minute_max = 600;
+    };
+    let scene = Scene::with(&[&a, &b], slow).await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 1).await;
+    scene.rests("a.test").await;
+    // Of what is due an operator takes away what is for the one that rests.
+    let terms =
+        storage::SpoolTerms { begins: Some(scene.clock.now().plus_secs(10)), ..<_>::default() };
+    let gone = scene.send_on(terms, r#"{"body":"7BIT"}"#, JULIE, &["x@a.test"], "{}").await;
+    scene.send_on(terms, r#"{"body":"7BIT"}"#, JULIE, &["x@b.test"], "{}").await;
+    let removing = scene.store.write("remove", move |tx| {
+        let only = SpoolFilter { id: Some(gone), ..SpoolFilter::default() };
+        tx.change_spooled(SpoolChange::Remove, &only, SpoolId::new(0), 1)
+    });
+    assert_eq!(removing.await.unwrap().value.0, 1);
+    scene.advance(10);
+    // Who is first by name was woken before.
+    scene.queue.wait_until(|counters| counters.delivered == 2).await;
+    scene.rests("a.test").await;
+    scene.send(&["x@a.test"]).await;
+    scene.queue.wait_until(|counters| counters.delivered == 3).await;
+    assert_eq!((a.taken().len(), a.connections()), (2, 1));
     scene.close().await;
 }
 

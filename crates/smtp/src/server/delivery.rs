@@ -240,7 +240,8 @@ impl Plan {
             plan.prepare_relayed(store).await?;
         }
         if lists && let Some((message, _)) = &plan.spare {
-            plan.posted = posting::prepare(store, &plan.targets, message).await?;
+            let targets = (&plan.targets[..], plan.changed.added_from);
+            plan.posted = posting::prepare(store, targets, envelope, message).await?;
         }
         if here {
             plan.local = Some(Arc::new(store.prepare(bytes).await?));

@@ -29,11 +29,16 @@ impl Visit<'_> {
     }
 
     /// Whether the address of a stranger, and its network, may name one more recipient, and bring one more message
-    /// if this is the first of it.
-    pub(super) fn check_network(&self) -> Result<(), CommandError> {
-        let is_first = self.targets.is_empty();
-        let message =
-            if is_first { self.take_from_network(NetworkAction::Message) } else { Ok(()) };
+    /// if this is the first of it: a message counts once, however many of its recipients are refused.
+    pub(super) fn check_network(&mut self) -> Result<(), CommandError> {
+        let transaction = Some(self.session.transaction());
+        let message = match self.counted == transaction {
+            true => Ok(()),
+            false => self.take_from_network(NetworkAction::Message),
+        };
+        if message.is_ok() {
+            self.counted = transaction;
+        }
         let taken = message.and_then(|()| self.take_from_network(NetworkAction::Recipient));
         taken.map_err(|TooMuch { party, secs }| {
             CommandError::Checked(CheckReply {

@@ -10,7 +10,7 @@ use storage::{
 };
 
 use crate::lists::with_list;
-use crate::readdressing::{GO, TAKEN, adding, count, send};
+use crate::readdressing::{GO, TAKEN, adding, count, send, send_text};
 use crate::receptions::give_rules;
 use crate::support::{Fixture, settings};
 
@@ -135,6 +135,22 @@ async fn a_list_that_is_added_asks_who_posts() {
     let sender = "crew+bounces@here.test";
     let expected = [[sender, "bob@here.test"], [sender, "x@there.test"]];
     assert_eq!(of_list.collect::<Vec<_>>(), expected);
+    fixture.close().await;
+}
+
+/// What it sent itself it does not take again; those whom the client named are no part of that.
+#[tokio::test]
+async fn a_list_that_is_added_and_sent_it_is_no_end_of_the_message() {
+    let fixture = with_list(Posting::Anyone).await;
+    let text = "Delivered-To: crew@here.test\r\nA: b\r\n\r\nc";
+    for (added, to, reply) in [
+        ("crew@here.test", "bob@here.test", NOT_ADDED),
+        ("bob@here.test", "crew@here.test", "554 5.4.6"),
+    ] {
+        let replies = send_text(&fixture, Role::Mx, adding(&[added]), &[to], text).await;
+        assert!(replies.starts_with(&format!("{TAKEN}{GO}{reply}")), "{replies}");
+    }
+    assert_eq!((count(&fixture, "bob").await, fixture.spool().await.len()), (0, 0));
     fixture.close().await;
 }
 

@@ -52,6 +52,12 @@ async fn too_many_messages_and_recipients_come_again() {
                     RCPT TO:<alice@here.test>\r\nQUIT\r\n";
         let replies = talk(&fixture, &recipients, wire).await;
         assert_eq!(replies.matches(&later).count(), 1, "{replies}");
+        // A message counts once, whoever of its recipients is refused.
+        let two = rates(RateLimits { messages: 2, ..RateLimits::default() });
+        let nobody = "RCPT TO:<nobody@here.test>\r\n".repeat(3);
+        let wire = format!("HELO b.test\r\nMAIL FROM:<a@b.test>\r\n{nobody}RSET\r\n{one}QUIT\r\n");
+        let replies = talk(&fixture, &two, &wire).await;
+        assert!(!replies.contains("450 "), "{replies}");
     }
     fixture.close().await;
 }

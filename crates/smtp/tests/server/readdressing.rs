@@ -102,7 +102,7 @@ pub(crate) async fn send(
     send_text(fixture, role, changes, to, "A: b\r\n\r\nc").await
 }
 
-async fn send_text(
+pub(crate) async fn send_text(
     fixture: &Fixture,
     role: Role,
     changes: EnvelopeChanges,
