@@ -96,6 +96,8 @@ impl AccountTx<'_, '_> {
             // What has no room for an answer to each instance is declined as a whole.
             Taken::Some(instances) => decided(&asked, Decision::AcceptBut(instances), &scene),
         };
+        // Nor has what is too large with its time zones, and folded.
+        let partly = partly.filter(|made| self.prepare_copy(made).is_ok());
         let is_booked = partly.is_some();
         let answered = partly.or_else(|| decided(&asked, Decision::Decline, &scene));
         let Some(answered) = answered else { return Ok(Booking { copy: None, reply: None }) };

@@ -166,6 +166,29 @@ fn what_has_no_room_for_its_answers_is_declined_as_a_whole() {
     });
 }
 
+/// Time zones are part of the object that the answers are in.
+#[test]
+fn what_has_no_room_for_its_time_zones_is_declined_as_a_whole() {
+    on_both_engines(|store| {
+        let [ann, bob] = ["ann", "bob"].map(|name| store.account(name));
+        let room = room(store);
+        let few = meeting(&["room"], &WEEKLY.replace("WEEKLY", "WEEKLY;COUNT=3"));
+        put_other(store, bob, &few.replace(":mailto:ann@", ":mailto:bob@"));
+        let zone = format!(
+            "BEGIN:VTIMEZONE\r\nTZID:Own\r\nCOMMENT:{}\r\nBEGIN:STANDARD\r\n\
+             DTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\n\
+             END:STANDARD\r\nEND:VTIMEZONE\r\n",
+            "x".repeat(7 << 20)
+        );
+        let rule = WEEKLY.replace("WEEKLY", "WEEKLY;COUNT=5");
+        let rule = rule.replace("DTSTART:20260105T090000Z", "DTSTART;TZID=Own:20260105T100000");
+        let long = format!("{rule}DESCRIPTION:{}\r\n", "x".repeat(1 << 20));
+        put(store, ann, &(zone + &meeting(&["room"], &long)));
+        assert_eq!(answers(store, ann, "personal/m.ics"), ["DECLINED"]);
+        assert_eq!(stored(store, room, "personal/m.ics"), "");
+    });
+}
+
 /// A series that is counted is followed from its start, wherever it is looked for.
 #[test]
 fn a_long_series_that_is_over_costs_later_bookings_little() {
