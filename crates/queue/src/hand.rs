@@ -109,7 +109,8 @@ impl Inner {
         if let Some((daemon, _)) = claim {
             while let Err(error) = self.settle_all(daemon, outcomes.clone()).await {
                 if !self.may_pass(&error).await {
-                    // They stay in our hands until this daemon ends.
+                    // They are free again with the number of this daemon.
+                    self.lease.doubt();
                     tracing::error!(%error, destination, "what was in hand could not be given back");
                     break;
                 }

@@ -64,7 +64,9 @@ impl Inner {
             let slice =
                 self.store.read(move |tx| tx.spooled_before(before, which, at, SLICE)).await?;
             for spool in slice.found {
-                if self.shutdown.is_requested() || self.lease.daemon(self.store.now()).is_none() {
+                if self.shutdown.is_requested()
+                    || self.lease.daemon(self.store.now()) != Some(daemon)
+                {
                     return Ok(());
                 }
                 self.end_overdue(daemon, spool, which).await?;
@@ -85,7 +87,8 @@ impl Inner {
         let claimed = self
             .store
             .write_messages("queue overdue", Vec::new(), move |tx| tx.claim_overdue(daemon, spool));
-        let Some(message) = claimed.await?.value else { return Ok(()) };
+        let claimed = claimed.await.inspect_err(|_| self.lease.doubt())?;
+        let Some(message) = claimed.value else { return Ok(()) };
         // One that cannot be read any more is reported without its text.
         let content = load(&self.store, message.content).await.unwrap_or_default();
         for (destination, ends) in self.ends_by_destination(&message, which) {

@@ -104,6 +104,7 @@ impl Visit {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(%error, destination = self.destination, "claiming failed");
+                    self.inner.lease.doubt();
                     let later = self.inner.store.now().plus_secs(PAUSE_SECS);
                     self.inner.table().note(&self.destination, later);
                     break;

@@ -136,7 +136,8 @@ impl Visit {
         let messages = Arc::new(messages);
         while let Err(error) = self.return_all(daemon, messages.clone()).await {
             if !self.inner.may_pass(&error).await {
-                // They stay in our hands until this daemon ends.
+                // They are free again with the number of this daemon.
+                self.inner.lease.doubt();
                 tracing::warn!(%error, "what was not tried could not be given back");
                 return;
             }

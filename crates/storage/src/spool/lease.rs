@@ -23,13 +23,7 @@ impl WriteTx<'_> {
             self.sql.execute("DELETE FROM queue_daemon", &[])?;
             self.free_spooled(FREE_ALL, &[])?;
         }
-        let id = self.sql.query_one(
-            "INSERT INTO queue_daemon (lease) VALUES (?1) RETURNING id",
-            &[Value::Int(lease.as_micros())],
-            |row| row.int(0),
-        )?;
-        id.map(QueueDaemonId::new)
-            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))
+        self.insert_queue_daemon(lease)
     }
 
     /// Prolongs a lease. [`StorageError::Conflict`]: another daemon found it run out, and has the
@@ -40,6 +34,28 @@ impl WriteTx<'_> {
             &[Value::Int(daemon.get()), Value::Int(lease.as_micros())],
         )?;
         if renewed == 0 { Err(lost()) } else { Ok(()) }
+    }
+
+    /// Gives a daemon another number, until `lease`. What it owns under the one it had stays in its hands
+    /// until `aside`, and is free for others then. [`StorageError::Conflict`] as for renewing.
+    pub fn replace_queue_daemon(
+        &mut self,
+        daemon: QueueDaemonId,
+        aside: Timestamp,
+        lease: Timestamp,
+    ) -> Result<QueueDaemonId> {
+        self.renew_queue_lease(daemon, aside)?;
+        self.insert_queue_daemon(lease)
+    }
+
+    fn insert_queue_daemon(&mut self, lease: Timestamp) -> Result<QueueDaemonId> {
+        let id = self.sql.query_one(
+            "INSERT INTO queue_daemon (lease) VALUES (?1) RETURNING id",
+            &[Value::Int(lease.as_micros())],
+            |row| row.int(0),
+        )?;
+        id.map(QueueDaemonId::new)
+            .ok_or_else(|| StorageError::Internal("an inserted row has no id".to_owned()))
     }
 
     /// Ends a daemon: what it owns is free for others.
