@@ -32,12 +32,16 @@ fn components_of_one_uid_in_several_files_are_one_object() {
             let parts = [part(&format!("{one}{first}")), part(&format!("{two}{second}"))];
             let files =
                 [calendar("", &[parts[0].clone(), other.clone()]), calendar("", &parts[1..])];
-            let wanted = vec![calendar("", &parts[wins..=wins]), calendar("", &[other.clone()])];
+            let wanted =
+                vec![calendar("", &parts[wins..=wins]), calendar("", std::slice::from_ref(&other))];
             assert_eq!(taken_together(&files), (wanted, 1, vec![vec![wins], vec![0]]));
         }
     }
     let (series, instance) = (part("RRULE:FREQ=DAILY\r\n"), part(same));
-    let files = [calendar("", &[instance.clone()]), calendar("", &[series.clone()])];
+    let files = [
+        calendar("", std::slice::from_ref(&instance)),
+        calendar("", std::slice::from_ref(&series)),
+    ];
     let wanted = calendar("", &[instance, series]);
     assert_eq!(taken_together(&files), (vec![wanted.clone()], 0, vec![vec![0, 1]]));
     // And where they stand in several calendars of one file.
