@@ -51,7 +51,7 @@ pub use component::Component;
 pub use error::Error;
 pub use file::{
     CalendarFile, FileError, FileLimits, FileObject, FileObjects, JoinedCalendar, cards_of_file,
-    newest_cards, public_part, text_of_file,
+    public_part, text_of_file,
 };
 pub use fold::to_utf8;
 pub use limits::Limits;

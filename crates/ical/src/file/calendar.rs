@@ -1,12 +1,8 @@
 //! Files of whole calendars (RFC 5545 §3.4).
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::iter;
 
-use super::object_zones::ObjectZones;
 use super::pieces::{Piece, pieces};
-use super::revision::{Revision, instance_of};
 use super::{FileError, FileLimits, FileObject, uid_of};
 use crate::component::Component;
 use crate::limits::Limits;
@@ -16,40 +12,34 @@ use crate::object::ComponentKind;
 /// LIMIT: properties that the calendars of a file have of their own; programs write ten.
 const PROPERTIES_MAX: usize = 10_000;
 
-/// The calendars of one file, or of several that are taken together, with what they hold grouped
-/// into what may be one resource (RFC 4791 §4.1): the components of a UID, in whichever of the
-/// calendars they stand, with the time zones they name.
-#[derive(Debug, Default)]
+/// The calendars of a file, with what they hold grouped into what may be one resource
+/// (RFC 4791 §4.1): the components of a UID, with the time zones they name.
+#[derive(Debug)]
 pub struct CalendarFile<'b> {
     name: Option<String>,
-    /// By their calendar and TZID.
     zones: HashMap<(usize, String), &'b [u8]>,
     /// Of each calendar: the lines that its objects have, too.
     heads: Vec<Vec<&'b [u8]>>,
-    groups: Vec<Vec<Part<'b>>>,
-    /// Where the components of a UID are: their kind and UID.
-    known: HashMap<(&'static str, String), usize>,
-    /// Where the component of an instance is in its group: one UID may have thousands of them.
-    places: HashMap<(usize, String), usize>,
-    /// What another file has a newer one of.
-    left_out: Vec<Part<'b>>,
-    files: usize,
+    groups: Vec<Group<'b>>,
     duplicates: usize,
     ignored: usize,
     components: usize,
 }
 
 #[derive(Debug)]
-struct Part<'b> {
-    file: usize,
-    line: usize,
+struct Group<'b> {
     calendar: usize,
+    line: usize,
+    zones: BTreeSet<String>,
+    parts: Vec<Part<'b>>,
+}
+
+#[derive(Debug)]
+struct Part<'b> {
     bytes: &'b [u8],
-    revision: Revision,
+    sequence: u64,
     /// Where it has none itself.
     uid: Option<String>,
-    /// TZID of those it names.
-    zones: BTreeSet<String>,
 }
 
 impl<'b> CalendarFile<'b> {
@@ -58,25 +48,11 @@ impl<'b> CalendarFile<'b> {
     /// # Errors
     /// What is wrong with the file, or each of the components that cannot be read.
     pub fn parse(bytes: &'b [u8], limits: &FileLimits) -> Result<Self, Vec<FileError>> {
-        let mut file = Self::default();
-        file.add(bytes, limits)?;
-        Ok(file)
-    }
-
-    /// Reads another file, and takes what it holds together with what was read before it. The
-    /// objects of [`FileLimits`] are those of all files, the bytes are those of this one.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse). What the file holds besides may be among the objects; they are
-    /// known by its number in [`FileObject::files`].
-    pub fn add(&mut self, bytes: &'b [u8], limits: &FileLimits) -> Result<(), Vec<FileError>> {
-        self.files += 1;
         if bytes.len() > limits.bytes_max {
             return Err(vec![FileError::TooLarge(limits.bytes_max)]);
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let before = self.heads.len();
-        let mut reader = Reader { limits, file: self, wrong: Vec::new() };
+        let mut reader = Reader::new(limits);
         for piece in pieces(bytes, 1, limits.objects_max).map_err(|error| vec![error])? {
             if !piece.is_component || piece.name() != "VCALENDAR" {
                 let text = "no VCALENDAR".to_owned();
@@ -84,22 +60,16 @@ impl<'b> CalendarFile<'b> {
             }
             reader.calendar(&piece).map_err(|error| vec![error])?;
         }
-        let wrong = reader.wrong;
-        match (wrong.is_empty(), self.heads.len() == before) {
-            (true, false) => Ok(()),
-            (true, true) => Err(vec![FileError::Empty("VCALENDAR")]),
-            (false, _) => Err(wrong),
-        }
+        reader.end()
     }
 
-    /// What the first of the calendars that has a name is called (RFC 7986 §5.1; X-WR-CALNAME
-    /// before it).
+    /// What the first of the calendars is called (RFC 7986 §5.1; X-WR-CALNAME before it).
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// How many components were left out because another of the same UID and instance stands in
-    /// one of the files, which is newer or came first.
+    /// How many components were left out because another of the same UID and occurrence stands in
+    /// the file, which is newer or came first.
     pub fn duplicates(&self) -> usize {
         self.duplicates
     }
@@ -109,39 +79,31 @@ impl<'b> CalendarFile<'b> {
         self.ignored
     }
 
-    /// The objects, in the order of the files, each made when it is asked for.
+    /// How many components it has, time zones and those left out with them: what
+    /// [`FileLimits::objects_max`] bounds.
+    pub fn components(&self) -> usize {
+        self.components
+    }
+
+    /// The objects, in the order of the file, each made when it is asked for.
     pub fn objects(&self) -> FileObjects<'_, 'b> {
         FileObjects { file: self, at: 0 }
     }
 
-    /// The components that were left out because another file has another of the same UID and
-    /// instance, each as an object of its own: a file may be wrong in what it is not taken for.
-    pub fn left_out(&self) -> impl Iterator<Item = FileObject> + use<'_, 'b> {
-        self.left_out.iter().filter_map(|part| self.object(std::slice::from_ref(part)))
-    }
-
     /// One object as a calendar of its own. METHOD stays behind: an import is no message, and
     /// invites nobody (RFC 4791 §4.1).
-    fn object(&self, parts: &[Part<'b>]) -> Option<FileObject> {
-        let first = parts.first()?;
+    fn object(&self, group: &Group<'b>) -> FileObject {
         let mut bytes = b"BEGIN:VCALENDAR\r\n".to_vec();
-        let head = self.heads.get(first.calendar).map(Vec::as_slice).unwrap_or_default();
+        let head = self.heads.get(group.calendar).map(Vec::as_slice).unwrap_or_default();
         head.iter().for_each(|line| bytes.extend_from_slice(line));
-        let mut named: BTreeSet<(&str, usize)> = BTreeSet::new();
-        for part in parts {
-            named.extend(part.zones.iter().map(|id| (id.as_str(), part.calendar)));
+        for zone in &group.zones {
+            if let Some(zone) = self.zones.get(&(group.calendar, zone.clone())) {
+                bytes.extend_from_slice(zone);
+            }
         }
-        let described = named.into_iter().filter_map(|(id, calendar)| {
-            Some((id, calendar, *self.zones.get(&(calendar, id.to_owned()))?))
-        });
-        let zones = ObjectZones::of(described);
-        zones.render(&mut bytes);
-        parts.iter().for_each(|part| zones.render_part(part.calendar, part.render(), &mut bytes));
+        group.parts.iter().for_each(|part| part.render(&mut bytes));
         bytes.extend_from_slice(b"END:VCALENDAR\r\n");
-        let files: BTreeSet<usize> = parts.iter().map(|part| part.file).collect();
-        let others = files.into_iter().filter(|file| *file != first.file);
-        let files = iter::once(first.file).chain(others).collect();
-        Some(FileObject { files, line: first.line, bytes })
+        FileObject { line: group.line, bytes }
     }
 }
 
@@ -158,28 +120,46 @@ impl Iterator for FileObjects<'_, '_> {
     fn next(&mut self) -> Option<FileObject> {
         let group = self.file.groups.get(self.at)?;
         self.at += 1;
-        self.file.object(group)
+        Some(self.file.object(group))
     }
 }
 
 impl Part<'_> {
-    fn render(&self) -> Cow<'_, [u8]> {
-        let Some(uid) = &self.uid else { return Cow::Borrowed(self.bytes) };
-        let (begin, rest) = self.bytes.split_at(crate::fold::logical_end(self.bytes));
-        let mut out = begin.to_vec();
-        Line::new("UID", uid.as_str()).render(&mut out);
+    fn render(&self, out: &mut Vec<u8>) {
+        let Some(uid) = &self.uid else { return out.extend_from_slice(self.bytes) };
+        let begin = crate::fold::logical_end(self.bytes);
+        let (begin, rest) = self.bytes.split_at(begin);
+        out.extend_from_slice(begin);
+        Line::new("UID", uid.as_str()).render(out);
         out.extend_from_slice(rest);
-        Cow::Owned(out)
     }
 }
 
-struct Reader<'r, 'b> {
-    limits: &'r FileLimits,
-    file: &'r mut CalendarFile<'b>,
+struct Reader<'l, 'b> {
+    limits: &'l FileLimits,
+    file: CalendarFile<'b>,
+    /// Where the components of a UID are: their calendar, kind and UID.
+    known: HashMap<(usize, &'static str, String), usize>,
+    /// Where the component of an occurrence is in its group: one UID may have thousands of them.
+    places: HashMap<(usize, String), usize>,
     wrong: Vec<FileError>,
 }
 
-impl<'b> Reader<'_, 'b> {
+impl<'l, 'b> Reader<'l, 'b> {
+    fn new(limits: &'l FileLimits) -> Self {
+        let file = CalendarFile {
+            name: None,
+            zones: HashMap::new(),
+            heads: Vec::new(),
+            groups: Vec::new(),
+            duplicates: 0,
+            ignored: 0,
+            components: 0,
+        };
+        let (known, places) = (HashMap::new(), HashMap::new());
+        Self { limits, file, known, places, wrong: Vec::new() }
+    }
+
     fn calendar(&mut self, calendar: &Piece<'b>) -> Result<(), FileError> {
         let number = self.file.heads.len();
         self.file.heads.push(Vec::new());
@@ -260,37 +240,39 @@ impl<'b> Reader<'_, 'b> {
         let uid = value("UID").filter(|uid| !uid.is_empty());
         let made = uid.is_none().then(|| uid_of(piece.bytes));
         let Some(uid) = uid.or_else(|| made.clone()) else { return };
-        let mut zones = BTreeSet::new();
-        zones_named(component, &mut zones);
         let part = Part {
-            file: self.file.files.saturating_sub(1),
-            line: piece.line,
-            calendar,
             bytes: piece.bytes,
-            revision: Revision::of(component),
+            sequence: value("SEQUENCE").and_then(|text| text.parse().ok()).unwrap_or(0),
             uid: made,
-            zones,
         };
-        let CalendarFile { groups, known, places, left_out, duplicates, .. } = &mut *self.file;
-        let at = *known.entry((kind.name(), uid)).or_insert_with(|| {
-            groups.push(Vec::new());
+        let recurrence = value("RECURRENCE-ID").unwrap_or_default();
+        let groups = &mut self.file.groups;
+        let at = *self.known.entry((calendar, kind.name(), uid)).or_insert_with(|| {
+            let (line, zones) = (piece.line, BTreeSet::new());
+            groups.push(Group { calendar, line, zones, parts: Vec::new() });
             groups.len() - 1
         });
         let Some(group) = groups.get_mut(at) else { return };
-        let next = group.len();
-        let place = *places.entry((at, instance_of(component))).or_insert(next);
-        match group.get_mut(place) {
+        zones_named(component, &mut group.zones);
+        let next = group.parts.len();
+        let place = *self.places.entry((at, recurrence)).or_insert(next);
+        match group.parts.get_mut(place) {
+            // RFC 5545 §3.8.7.4: the larger number is the newer revision.
             Some(other) => {
-                *duplicates += 1;
-                let loser = match part.revision > other.revision {
-                    true => std::mem::replace(other, part),
-                    false => part,
-                };
-                if loser.file != other.file && loser.bytes != other.bytes {
-                    left_out.push(loser);
+                self.file.duplicates += 1;
+                if part.sequence > other.sequence {
+                    *other = part;
                 }
             }
-            None => group.push(part),
+            None => group.parts.push(part),
+        }
+    }
+
+    fn end(self) -> Result<CalendarFile<'b>, Vec<FileError>> {
+        match (self.wrong.is_empty(), self.file.heads.is_empty()) {
+            (true, false) => Ok(self.file),
+            (true, true) => Err(vec![FileError::Empty("VCALENDAR")]),
+            (false, _) => Err(self.wrong),
         }
     }
 }

@@ -57,5 +57,5 @@ fn object(card: Card, line: usize, bytes: &[u8]) -> FileObject {
     if component.line("FN").is_none() {
         component.put(Line::new("FN", escape_text(&name)));
     }
-    FileObject { files: vec![0], line, bytes: component.render() }
+    FileObject { line, bytes: component.render() }
 }

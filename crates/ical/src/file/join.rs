@@ -161,7 +161,7 @@ impl JoinedCalendar {
     }
 }
 
-pub(super) fn rename_zones(component: &mut Component, renamed: &HashMap<String, String>) {
+fn rename_zones(component: &mut Component, renamed: &HashMap<String, String>) {
     for line in &mut component.lines {
         let name = line.parameter("TZID").and_then(|id| renamed.get(id.trim())).cloned();
         if let Some(name) = name {

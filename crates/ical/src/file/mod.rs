@@ -8,10 +8,8 @@
 mod calendar;
 mod cards;
 mod join;
-mod object_zones;
 mod pieces;
 mod public;
-mod revision;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +20,6 @@ pub use calendar::{CalendarFile, FileObjects};
 pub use cards::cards_of_file;
 pub use join::JoinedCalendar;
 pub use public::public_part;
-pub use revision::newest_cards;
 
 use crate::charset::in_utf_8;
 use crate::limits::Limits;
@@ -81,10 +78,7 @@ impl std::error::Error for FileError {}
 /// What a file holds that may be stored as one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileObject {
-    /// The files it is from, each by how many were read before it. An object of a calendar may
-    /// have its components in several.
-    pub files: Vec<usize>,
-    /// Where it begins in the first of them, from 1.
+    /// Where it begins in the file, from 1.
     pub line: usize,
     /// It, as a file of its own.
     pub bytes: Vec<u8>,

@@ -1,5 +1,3 @@
-mod together;
-
 use super::*;
 use crate::{CalendarObject, CsvLimits, contacts_of_csv, csv_of_contacts};
 

@@ -20,9 +20,6 @@ const FILES_MAX: usize = 1_000;
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Import calendars: all of the files, or nothing of them. Nobody is invited.
-    ///
-    /// What the files have of one UID is taken together: a series and its changed occurrences are
-    /// one, and what stands there several times counts by SEQUENCE, DTSTAMP and LAST-MODIFIED.
     Ics {
         #[command(flatten)]
         what: What,
@@ -31,8 +28,6 @@ pub(super) enum Command {
         calendar: Option<String>,
     },
     /// Import vCards of any version: all of the files, or nothing of them.
-    ///
-    /// Of several cards of one UID the one with the later REV is taken, else the last.
     Vcf {
         #[command(flatten)]
         what: What,

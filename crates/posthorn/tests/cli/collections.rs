@@ -125,34 +125,6 @@ fn several_files(config: &Path, path: &dyn Fn(&str) -> String, broken: &str) {
     );
     let exported = done(config, &["export", "calendar", JULIE, "several"]);
     assert_eq!(exported.matches("BEGIN:VEVENT").count(), 3);
-    revisions(config, path);
-}
-
-/// What is older or a part only does not take the place of what is newer, whichever comes last.
-fn revisions(config: &Path, path: &dyn Fn(&str) -> String) {
-    let part = |rest: &str| {
-        format!(
-            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:series\r\n\
-             DTSTAMP:20260101T000000Z\r\n{rest}END:VEVENT\r\nEND:VCALENDAR\r\n"
-        )
-    };
-    let master = |title: &str| {
-        part(&format!("{title}\r\nDTSTART:20260105T090000Z\r\nRRULE:FREQ=DAILY;COUNT=3\r\n"))
-    };
-    let moved = part("RECURRENCE-ID:20260106T090000Z\r\nDTSTART:20260106T100000Z\r\n");
-    fs::write(path("new.ics"), master("SUMMARY:New\r\nSEQUENCE:1")).unwrap();
-    fs::write(path("old.ics"), master("SUMMARY:Old")).unwrap();
-    fs::write(path("moved.ics"), moved).unwrap();
-    let (new, old, moved) = (path("new.ics"), path("old.ics"), path("moved.ics"));
-    let import = ["import", "ics", JULIE, &new, &old, &moved, "--calendar", "revisions"];
-    let made = [&import[..], &["--new", "--replace"]].concat();
-    assert_eq!(done(config, &made), "revisions: 1 added, 1 duplicates left out\n");
-    let exported = done(config, &["export", "calendar", JULIE, "revisions"]);
-    assert_eq!(exported.matches("BEGIN:VEVENT").count(), 2);
-    assert!(exported.contains("SUMMARY:New") && !exported.contains("SUMMARY:Old"), "{exported}");
-    // The same again is no change, in whatever order the series came.
-    let again = [&import[..], &["--replace"]].concat();
-    assert_eq!(done(config, &again), "revisions: 0 added, 2 duplicates left out\n");
 }
 
 fn contacts(config: &Path, path: &dyn Fn(&str) -> String) {

@@ -95,8 +95,7 @@ pub(crate) struct ImportedRow {
     pub(crate) collection: String,
     pub(crate) added: u64,
     pub(crate) replaced: u64,
-    /// UIDs that were there and stayed as they were; an empty one for each component, card or row
-    /// that the files themselves have another of.
+    /// UIDs that were there and stayed as they were.
     pub(crate) duplicates: Vec<String>,
     /// UIDs that were left out because the room has something else then.
     pub(crate) refused: Vec<String>,
