@@ -321,6 +321,14 @@ impl Authenticator {
             .map_err(|retry_after_secs| AuthError::Throttled { retry_after_secs })
     }
 
+    /// The same without what was tried for the account.
+    fn check_place(&self, attempt: &Attempt<'_>) -> Result<(), AuthError> {
+        self.memory()
+            .throttle
+            .check_place(attempt.peer, &attempt.name, self.clock.now())
+            .map_err(|retry_after_secs| AuthError::Throttled { retry_after_secs })
+    }
+
     async fn find(&self, address: &Address) -> Result<Option<Entry>, AuthError> {
         self.directory.find(address).await.map_err(|error| unavailable(&error))
     }

@@ -117,11 +117,23 @@ impl Throttle {
     pub(crate) fn check(&self, peer: AddressKey, name: &Mac, now: Timestamp) -> Result<(), u64> {
         let is_familiar = self.is_familiar(peer, name, now);
         let of_account = if is_familiar { None } else { self.accounts.find(name) };
+        self.check_place(peer, name, now)?;
+        until(of_account.into_iter(), now)
+    }
+
+    /// The same for what nobody guesses: how many tried passwords of this account does not count.
+    pub(crate) fn check_place(
+        &self,
+        peer: AddressKey,
+        name: &Mac,
+        now: Timestamp,
+    ) -> Result<(), u64> {
+        let is_familiar = self.is_familiar(peer, name, now);
         let of_network = match is_familiar || !self.is_counted(peer) {
             true => None,
             false => self.networks.find(&self.network(peer)),
         };
-        until([self.of_address(peer), of_network, of_account].into_iter().flatten(), now)
+        until(self.of_address(peer).into_iter().chain(of_network), now)
     }
 
     /// Whether exactly this attempt was the account's last wrong one, within the window.

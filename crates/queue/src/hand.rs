@@ -12,6 +12,7 @@ use storage::{ClaimedMessage, Fate, Settlement, StorageError, spool_destination}
 
 use crate::answer::Answer;
 use crate::counters::add;
+use crate::lease::Use;
 use crate::queue::Inner;
 
 /// How long what is here waits, where no message is known to be at fault.
@@ -24,6 +25,8 @@ type Outcomes = Vec<(SpoolId, Vec<Settlement>)>;
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
     holding: Mutex<Holding>,
+    /// Of the number under which it was claimed.
+    use_of: Mutex<Use>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,11 @@ struct Held {
 }
 
 impl Hand {
+    /// What comes is claimed under this number.
+    pub(crate) fn claims_under(&self, use_of: Use) {
+        *self.use_of.lock().unwrap_or_else(PoisonError::into_inner) = use_of;
+    }
+
     /// These were claimed.
     pub(crate) fn take(&self, daemon: QueueDaemonId, here: bool, messages: &[ClaimedMessage]) {
         let held = |message: &ClaimedMessage| {
@@ -110,7 +118,7 @@ impl Inner {
             while let Err(error) = self.settle_all(daemon, outcomes.clone()).await {
                 if !self.may_pass(&error).await {
                     // They are free again with the number of this daemon.
-                    self.lease.doubt();
+                    self.lease.doubt(daemon);
                     tracing::error!(%error, destination, "what was in hand could not be given back");
                     break;
                 }

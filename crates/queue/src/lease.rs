@@ -1,6 +1,6 @@
 //! This daemon's right to work on the queue, renewed as long as it lives.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::{QueueDaemonId, Timestamp};
 use storage::{StorageError, Store};
@@ -11,10 +11,6 @@ pub(crate) const RENEW_SECS: i64 = 15;
 /// It counts for less than it lasts: what is begun on it must come to an end on it, and the
 /// clocks of daemons differ.
 const MARGIN_SECS: i64 = 15;
-
-/// LIMIT: how long what was begun under a number that was set aside may take to end: the content of a
-/// message, and the ten minutes that a server has to answer it (RFC 5321 §4.5.3.2.6).
-const SET_ASIDE_SECS: i64 = 900;
 
 /// The lease, if there is one.
 #[derive(Debug, Default)]
@@ -31,55 +27,87 @@ struct Numbers {
     set_aside: Vec<Held>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Held {
     daemon: QueueDaemonId,
     until: Timestamp,
+    use_of: Use,
+}
+
+/// Somebody claims under a number, and has in hand what that brought: the number is kept as long.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Use(Arc<()>);
+
+impl Held {
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.use_of.0) > 1
+    }
 }
 
 impl Lease {
     /// Under which number this daemon may claim and send now.
     pub(crate) fn daemon(&self, now: Timestamp) -> Option<QueueDaemonId> {
-        let held = self.lock().held?;
+        let numbers = self.lock();
+        let held = numbers.held.as_ref()?;
         (now < held.until.plus_secs(-MARGIN_SECS)).then_some(held.daemon)
     }
 
-    /// It is not known whether something was claimed, or given back: what may be owned under this
-    /// number, and is in no hand, is free again once the number is no longer this daemon's.
-    pub(crate) fn doubt(&self) {
-        self.lock().is_doubted = true;
+    /// Keeps a number for whoever is going to claim under it; `None` where it is no longer this
+    /// daemon's.
+    pub(crate) fn use_of(&self, daemon: QueueDaemonId) -> Option<Use> {
+        let numbers = self.lock();
+        let held = numbers.held.as_ref().filter(|held| held.daemon == daemon)?;
+        Some(held.use_of.clone())
     }
 
-    /// Renews the lease, or gets one under a new number. Also ends daemons that are dead.
+    /// It is not known whether something was claimed under a number, or given back: what may be owned
+    /// under it, and is in no hand, is free again once nobody uses it.
+    pub(crate) fn doubt(&self, daemon: QueueDaemonId) {
+        let mut numbers = self.lock();
+        numbers.is_doubted |= numbers.held.as_ref().is_some_and(|held| held.daemon == daemon);
+    }
+
+    /// The same where a claim failed. Only one that had no answer may have brought something.
+    pub(crate) fn doubt_claim(&self, daemon: QueueDaemonId, error: &StorageError) {
+        if matches!(error, StorageError::Unavailable(_)) {
+            self.doubt(daemon);
+        }
+    }
+
+    /// Renews the lease, or gets one under a new number. Also ends daemons that are dead, and numbers of
+    /// before that nobody uses.
     pub(crate) async fn keep(&self, store: &Store) -> Result<(), StorageError> {
-        let (held, is_doubted) = {
-            let numbers = self.lock();
-            (numbers.held, numbers.is_doubted)
+        let (held, is_doubted, (used, unused)) = {
+            let Numbers { held, is_doubted, set_aside } = &*self.lock();
+            let aside = set_aside.iter().partition::<Vec<&Held>, _>(|one| one.is_in_use());
+            let ids = |all: Vec<&Held>| all.iter().map(|one| one.daemon).collect::<Vec<_>>();
+            (held.as_ref().map(|held| held.daemon), *is_doubted, (ids(aside.0), ids(aside.1)))
         };
+        let ended = unused.clone();
         let written = store.write_messages("queue lease", Vec::new(), move |tx| {
             let until = tx.now().plus_secs(LEASE_SECS);
-            let aside = tx.now().plus_secs(SET_ASIDE_SECS);
-            let (daemon, aside) = match held {
-                Some(held) if is_doubted => {
-                    let daemon = tx.replace_queue_daemon(held.daemon, aside, until)?;
-                    (daemon, Some(Held { daemon: held.daemon, until: aside }))
-                }
+            let daemon = match held {
+                Some(held) if is_doubted => tx.replace_queue_daemon(held, until)?,
                 Some(held) => {
-                    tx.renew_queue_lease(held.daemon, until)?;
-                    (held.daemon, None)
+                    tx.renew_queue_lease(held, until)?;
+                    held
                 }
-                None => (tx.register_queue_daemon(until)?, None),
+                None => tx.register_queue_daemon(until)?,
             };
-            Ok((Held { daemon, until }, aside, tx.end_dead_queue_daemons()?))
+            for one in &used {
+                match tx.renew_queue_lease(*one, until) {
+                    // Others found it run out, and have what it owned.
+                    Ok(()) | Err(StorageError::Conflict(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            unused.iter().try_for_each(|one| tx.end_queue_daemon(*one))?;
+            Ok((daemon, until, tx.end_dead_queue_daemons()?))
         });
         match written.await {
             Ok(committed) => {
-                let (held, aside, dead) = committed.value;
-                let mut numbers = self.lock();
-                numbers.held = Some(held);
-                numbers.is_doubted &= !is_doubted;
-                numbers.set_aside.retain(|one| one.until > store.now());
-                numbers.set_aside.extend(aside);
+                let (daemon, until, dead) = committed.value;
+                self.lock().renewed(daemon, until, &ended);
                 if dead > 0 {
                     tracing::warn!(dead, "took over the queue of daemons that have ended");
                 }
@@ -115,10 +143,23 @@ impl Lease {
     }
 }
 
+impl Numbers {
+    /// The lease is that of this number now; these were ended.
+    fn renewed(&mut self, daemon: QueueDaemonId, until: Timestamp, ended: &[QueueDaemonId]) {
+        self.set_aside.retain(|one| !ended.contains(&one.daemon));
+        match &mut self.held {
+            Some(held) if held.daemon == daemon => held.until = until,
+            held => {
+                let new = Held { daemon, until, use_of: Use::default() };
+                self.set_aside.extend(held.replace(new));
+                self.is_doubted = false;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use storage::{Claim, Database, PreparedMessage, Settings, SpoolEntry, SpoolRecipient};
     use testkit::ManualClock;
 
@@ -160,23 +201,27 @@ mod tests {
 
             let lease = Lease::default();
             let first = keep(&lease, &store).await;
+            let in_hand = lease.use_of(first).unwrap();
             assert_eq!(claimed(&store, first).await, 1);
+            lease.doubt_claim(first, &StorageError::Corrupt("a row".to_owned()));
             clock.advance_secs(RENEW_SECS);
             assert_eq!(keep(&lease, &store).await, first);
-            lease.doubt();
+            lease.doubt_claim(first, &StorageError::Unavailable("no answer".to_owned()));
             let second = keep(&lease, &store).await;
             assert_ne!(second, first);
-            // What is in hand goes on to its end.
-            for _ in 0..SET_ASIDE_SECS / RENEW_SECS {
+            assert!(lease.use_of(first).is_none());
+            lease.doubt(first);
+            // What is in hand goes on to its end, however long that takes.
+            for _ in 0..100 {
                 clock.advance_secs(RENEW_SECS);
                 assert_eq!(keep(&lease, &store).await, second);
             }
             assert_eq!(claimed(&store, second).await, 0);
-            clock.advance_secs(RENEW_SECS);
+            drop(in_hand);
             assert_eq!(keep(&lease, &store).await, second);
             assert_eq!(claimed(&store, second).await, 1);
             // Who ends has nothing under any number.
-            lease.doubt();
+            lease.doubt(second);
             assert_ne!(keep(&lease, &store).await, second);
             lease.end(&store).await;
             assert_eq!(lease.daemon(store.now()), None);

@@ -369,6 +369,7 @@ async fn sweep(inner: Arc<Inner>, mut cursors: Cursors) -> Cursors {
         return cursors;
     }
     let Some(daemon) = inner.lease.daemon(inner.store.now()) else { return cursors };
+    let Some(_use) = inner.lease.use_of(daemon) else { return cursors };
     if let Err(error) = inner.sweep(daemon, &mut cursors).await {
         tracing::warn!(%error, "late mail could not be looked for");
     }

@@ -87,7 +87,7 @@ impl Inner {
         let claimed = self
             .store
             .write_messages("queue overdue", Vec::new(), move |tx| tx.claim_overdue(daemon, spool));
-        let claimed = claimed.await.inspect_err(|_| self.lease.doubt())?;
+        let claimed = claimed.await.inspect_err(|error| self.lease.doubt_claim(daemon, error))?;
         let Some(message) = claimed.value else { return Ok(()) };
         // One that cannot be read any more is reported without its text.
         let content = load(&self.store, message.content).await.unwrap_or_default();

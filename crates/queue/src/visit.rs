@@ -99,12 +99,14 @@ impl Visit {
                 self.inner.table().note(&self.destination, self.inner.store.now());
                 break;
             }
+            let Some(use_of) = self.inner.lease.use_of(daemon) else { continue };
+            self.hand.claims_under(use_of);
             self.inner.table().claiming(&self.destination);
             let claimed = match self.claim(daemon).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(%error, destination = self.destination, "claiming failed");
-                    self.inner.lease.doubt();
+                    self.inner.lease.doubt_claim(daemon, &error);
                     let later = self.inner.store.now().plus_secs(PAUSE_SECS);
                     self.inner.table().note(&self.destination, later);
                     break;

@@ -46,11 +46,15 @@ impl Authenticator {
         let found = found.filter(|found| {
             found.key.kind == AccessKeyKind::Token && is_good(&found.key, attempt.protocol, now)
         });
-        // Whose the token is, and not who was named, who may be anybody: what strangers try in a name
-        // keeps no good token out, and an address that is familiar is so by the account.
+        // Whose the token is, and not who was named, who may be anybody; an address that is familiar is
+        // so by the account.
         let name = self.counted_by(attempt.name, found.as_ref().map(|found| &found.entry));
         let attempt = &Attempt { name, ..*attempt };
-        self.check_throttle(attempt)?;
+        // What strangers try for an account keeps no token out that is good: nobody guesses one.
+        match &found {
+            Some(_) => self.check_place(attempt)?,
+            None => self.check_throttle(attempt)?,
+        }
         let Some(found) = found else {
             let mac = self.key.of_attempt(b"", "token", &bearer.token);
             let mut memory = self.memory();

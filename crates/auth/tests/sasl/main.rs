@@ -7,7 +7,7 @@ mod house;
 
 use auth::{AuthError, Protocol, Turn};
 use ids::Clock;
-use sasl::{BearerToken, Failure, Name};
+use sasl::{BearerToken, Credentials, Failure, Name};
 use storage::{AccessKeyKind, Grant};
 use testkit::client::{Binding, ScramClient};
 
@@ -277,6 +277,26 @@ async fn what_strangers_try_keeps_no_token_out() {
         assert!(tries < 500);
     }
     assert_eq!(comes(token(Some(JULIE), &secret), own()).await, Ok(julie));
+    // Passwords of hers, too, which keep none out from an address that was never seen either.
+    let guess = |tries: usize| {
+        let house = &house;
+        async move {
+            let credentials = Credentials {
+                authzid: None,
+                authcid: JULIE.to_owned(),
+                password: format!("wrong{tries}").as_str().into(),
+            };
+            let peer = format!("203.0.{}.{}", tries % 200, 1 + tries / 200).parse().unwrap();
+            let outcome = house.authenticator.sign_in(&credentials, Protocol::Imap, peer).await;
+            outcome.map(|signed_in| signed_in.account)
+        }
+    };
+    let mut tries = 0;
+    while !throttled(&guess(tries).await) {
+        tries += 1;
+        assert!(tries < 500);
+    }
+    assert_eq!(comes(token(None, &secret), "198.18.0.1".to_owned()).await, Ok(julie));
     // In nobody's name from all around her, until the network waits.
     let mut tries = 0;
     loop {

@@ -14,7 +14,7 @@ use crate::methods::put::locked_or;
 use crate::path::{Place, path_of};
 use crate::properties::{is_supported, rights_of};
 use crate::request::Request;
-use crate::resource::{self, Resource};
+use crate::resource::{self, Actor, Resource};
 use crate::xml::{Ace, AcePrincipal, Name, parse_acl};
 
 pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
@@ -32,7 +32,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
             Resource::Object(..) => return Err(failed("no-inherited-ace-conflict")),
             _ => return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED)),
         };
-        let wanted = wanted(tx, &entries, &owner, &collection)?;
+        let wanted = wanted(tx, &entries, &exchange.actor, (&owner, &collection))?;
         Ok(Some((owner.id, collection, wanted)))
     });
     let Some((owner, collection, wanted)) = read.await? else {
@@ -71,8 +71,8 @@ fn failed(precondition: &'static str) -> DavError {
 fn wanted(
     tx: &mut ReadTx<'_>,
     entries: &[Ace],
-    owner: &Account,
-    collection: &Collection,
+    actor: &Actor,
+    place: (&Account, &Collection),
 ) -> Result<Vec<(Sharee, CollectionRights)>> {
     if entries.iter().any(|entry| entry.inverted) {
         return Err(failed("no-invert"));
@@ -85,7 +85,7 @@ fn wanted(
         if !entry.privileges.iter().all(is_supported) {
             return Err(failed("not-supported-privilege"));
         }
-        let Some(sharee) = sharee(tx, &entry.principal, owner, collection)? else { continue };
+        let Some(sharee) = sharee(tx, &entry.principal, actor, place)? else { continue };
         let names = entry.privileges.iter().cloned();
         match privileges.iter_mut().find(|(other, _)| *other == sharee) {
             Some((_, known)) => known.extend(names),
@@ -102,8 +102,8 @@ fn wanted(
 fn sharee(
     tx: &mut ReadTx<'_>,
     principal: &AcePrincipal,
-    owner: &Account,
-    collection: &Collection,
+    actor: &Actor,
+    (owner, collection): (&Account, &Collection),
 ) -> Result<Option<Sharee>> {
     let href = match principal {
         AcePrincipal::Property(name) if *name == Name::dav("owner") => return Ok(None),
@@ -123,22 +123,36 @@ fn sharee(
             if found.id == owner.id {
                 return Ok(None);
             }
-            // Those of other organisations are no principals to the owner, but may have rights.
-            if tx.organisation_of(found.id)? != organisation {
-                let named = SharedWith::Account(found.address.clone());
-                let shares = tx.list_collection_shares(collection.id)?;
-                if !shares.iter().any(|share| share.grantee == named) {
-                    return Err(unknown());
-                }
+            // Those of other organisations are no principals to the owner, nor strangers to an external
+            // user (R-SHARE-2), but may have rights.
+            let is_known = tx.organisation_of(found.id)? == organisation
+                && (!actor.is_external() || resource::known::is_known(tx, actor, &found)?);
+            match is_known
+                || has_rights(tx, collection, &SharedWith::Account(found.address.clone()))?
+            {
+                true => Ok(Some(found.id.into())),
+                false => Err(unknown()),
             }
-            Ok(Some(found.id.into()))
         }
-        Place::Group(name) => match tx.find_sharee(organisation, &name) {
-            Ok(found) => Ok(Some(found)),
-            Err(StorageError::NotFound(_)) => Err(unknown()),
-            Err(error) => Err(error.into()),
-        },
+        Place::Group(name) => {
+            let found =
+                resource::group::find_present(tx, actor, (organisation, collection.id), &name);
+            match found {
+                Ok(found) => Ok(Some(found)),
+                Err(StorageError::NotFound(_)) => Err(unknown()),
+                Err(error) => Err(error.into()),
+            }
+        }
         Place::Proxy(..) => Err(failed("allowed-principal")),
         _ => Err(unknown()),
     }
+}
+
+fn has_rights(
+    tx: &mut ReadTx<'_>,
+    collection: &Collection,
+    sharee: &SharedWith,
+) -> std::result::Result<bool, StorageError> {
+    let shares = tx.list_collection_shares(collection.id)?;
+    Ok(shares.iter().any(|share| share.grantee == *sharee))
 }

@@ -1,7 +1,7 @@
 //! POST of what Apple's programs share and answer (caldav-sharing draft §5).
 
 use hyper::StatusCode;
-use ids::AccountId;
+use ids::{AccountId, CollectionId};
 use storage::{
     Account, Address, Collection, CollectionKind, CollectionRights, Invite, ReadTx, Sharee,
     StorageError,
@@ -76,7 +76,7 @@ pub(crate) async fn share(
                 named.push(Named::RemoveOutside(address, href));
                 continue;
             }
-            named.push(match find(tx, &exchange.actor, &href)? {
+            named.push(match find_member(tx, &exchange.actor, id, &href)? {
                 Some(Sharee::Account(account)) => Named::Remove(account, href),
                 Some(group) => Named::Group(group, href, CollectionRights::NONE),
                 None => Named::Unknown(href),
@@ -215,6 +215,27 @@ fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<Sharee>
         Err(DavError::Storage(StorageError::NotFound(_))) => Ok(None),
         Err(DavError::Storage(error)) => Err(error.into()),
         Err(_) => Ok(None),
+    }
+}
+
+/// The same for whom a collection may be shared with already.
+fn find_member(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    collection: CollectionId,
+    href: &str,
+) -> Result<Option<Sharee>> {
+    let Ok(Some(Place::Group(name))) = Place::parse(path_of(href)) else {
+        return find(tx, actor, href);
+    };
+    if actor.is_outside() {
+        return Ok(None);
+    }
+    let organisation = tx.organisation_of(actor.id())?;
+    match resource::group::find_present(tx, actor, (organisation, collection), &name) {
+        Ok(found) => Ok(Some(found)),
+        Err(StorageError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ids::{CollectionId, DomainId};
 use storage::{ReadTx, SharedWith, Sharee, StorageError, Team};
 
 use super::{Actor, Group, Resource};
@@ -23,6 +24,20 @@ pub(crate) fn find_sharee(
         Sharee::Organisation => false,
     };
     is_known.then_some(found).ok_or(StorageError::NotFound("team"))
+}
+
+/// The same where rights on a collection are given anew: those that have some are known there.
+pub(crate) fn find_present(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    (organisation, collection): (DomainId, CollectionId),
+    name: &str,
+) -> std::result::Result<Sharee, StorageError> {
+    let found = tx.find_sharee(organisation, name)?;
+    match actor.is_external() && !tx.is_collection_shared_with(collection, found)? {
+        true => find_sharee(tx, actor, name),
+        false => Ok(found),
+    }
 }
 
 /// A group of the organisation of whoever asks, by the name that lists of rights have for it.

@@ -23,7 +23,7 @@ pub(crate) fn is_colleague(
 }
 
 /// Whether an account is a principal to whoever asks.
-pub(super) fn is_known(
+pub(crate) fn is_known(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
     account: &Account,

@@ -109,7 +109,18 @@ fn they_know_the_teams_that_they_are_in() {
             assert!(answer.text.contains(&format!("HTTP/1.1 {status} ")), "{}", answer.text);
         }
         let calendar = "/dav/calendars/eve@example.test/personal/";
-        for group in ["team:Sales", "team:None", "anyone"] {
+        let acl = |group: &str| {
+            format!(
+                "<acl xmlns=\"DAV:\"><ace><principal><href>{PRINCIPALS}{group}/</href></principal>\
+                 <grant><privilege><read/></privilege></grant></ace></acl>"
+            )
+        };
+        for group in ["team:Sales", "team:None", "anyone", "julie@example.test"] {
+            let answer = house.ask("eve", "ACL", calendar, "", &acl(group)).await;
+            assert!(answer.text.contains("recognized-principal"), "{group} {}", answer.text);
+            if group.contains('@') {
+                continue;
+            }
             let href = format!("<D:href>{PRINCIPALS}{group}/</D:href>");
             let what = format!("<CS:set>{href}<CS:read/></CS:set>");
             let answer = invitations::offer_of(&house, "eve", calendar, &what).await;
@@ -135,7 +146,14 @@ fn they_change_what_they_gave_to_whom_they_do_not_know() {
         assert_eq!(proxies::set(&house, "eve", own, &[&julie, &paul]).await.status, 207);
         let what = format!("<CS:set><D:href>{paul}</D:href><CS:read/></CS:set>");
         assert_eq!(invitations::offer_of(&house, "eve", calendar, &what).await.status, 200);
+        house.team("Sales", &["julie", "paul"]).await;
+        let sales = format!("<D:href>{PRINCIPALS}team:Sales/</D:href>");
+        let what = format!("<CS:set>{sales}<CS:read/></CS:set>");
+        assert_eq!(invitations::offer_of(&house, "eve", calendar, &what).await.status, 200);
         house.set_role("eve", Role::External).await;
+        let what = format!("<CS:remove>{sales}</CS:remove>");
+        assert_eq!(invitations::offer_of(&house, "eve", calendar, &what).await.status, 200);
+        assert!(!house.is_there("eve", "team:Sales").await);
         let answer = proxies::set(&house, "eve", own, &[&julie]).await;
         assert!(answer.text.contains("HTTP/1.1 200 "), "{}", answer.text);
         let what = format!("<CS:remove><D:href>{paul}</D:href></CS:remove>");

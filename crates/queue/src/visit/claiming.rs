@@ -137,7 +137,7 @@ impl Visit {
         while let Err(error) = self.return_all(daemon, messages.clone()).await {
             if !self.inner.may_pass(&error).await {
                 // They are free again with the number of this daemon.
-                self.inner.lease.doubt();
+                self.inner.lease.doubt(daemon);
                 tracing::warn!(%error, "what was not tried could not be given back");
                 return;
             }

@@ -36,15 +36,14 @@ impl WriteTx<'_> {
         if renewed == 0 { Err(lost()) } else { Ok(()) }
     }
 
-    /// Gives a daemon another number, until `lease`. What it owns under the one it had stays in its hands
-    /// until `aside`, and is free for others then. [`StorageError::Conflict`] as for renewing.
+    /// Gives a daemon another number, with that lease for both. What it owns under the one it had stays
+    /// its own until that is ended or runs out. [`StorageError::Conflict`] as for renewing.
     pub fn replace_queue_daemon(
         &mut self,
         daemon: QueueDaemonId,
-        aside: Timestamp,
         lease: Timestamp,
     ) -> Result<QueueDaemonId> {
-        self.renew_queue_lease(daemon, aside)?;
+        self.renew_queue_lease(daemon, lease)?;
         self.insert_queue_daemon(lease)
     }
 

@@ -1,5 +1,7 @@
 //! What the files of an import hold: all of it, or what is wrong with it.
 
+use std::collections::HashMap;
+
 use ical::{
     CalendarFile, Card, CsvError, CsvLimits, FileError, FileLimits, FileObject, cards_of_file,
     contacts_of_csv, text_of_file,
@@ -33,13 +35,23 @@ pub(super) fn read(
     limits: &ObjectLimits,
 ) -> Result<Ready, String> {
     let is_one = files.len() == 1;
-    let mut reader = Reader { limits, is_one, ready: Ready::default(), count: 0, bytes: 0 };
+    let mut reader = Reader {
+        limits,
+        is_one,
+        names: files.iter().map(|file| file.name.as_str()).collect(),
+        file: 0,
+        first: HashMap::new(),
+        ready: Ready::default(),
+        count: 0,
+        bytes: 0,
+    };
     let max = FileLimits::CONTACTS.bytes_max;
     if files.iter().map(|file| file.bytes.0.len()).sum::<usize>() > max {
         return Err(reader.all("has", "have", &format!("more than {} MB", max >> 20)));
     }
     let (mut wrong, mut unknown) = (Vec::new(), 0);
-    for ImportFile { name, bytes } in files {
+    for (at, ImportFile { name, bytes }) in files.iter().enumerate() {
+        reader.file = at;
         let read = match format {
             FileFormat::Calendar => reader.calendar(&bytes.0).map(|count| unknown += count),
             FileFormat::Cards => reader.cards(&bytes.0),
@@ -74,6 +86,11 @@ enum Wrong {
 struct Reader<'l> {
     limits: &'l ObjectLimits,
     is_one: bool,
+    names: Vec<&'l str>,
+    /// Which of them is read.
+    file: usize,
+    /// Where a UID came first, and the ETag of what has it there.
+    first: HashMap<String, (usize, String)>,
     ready: Ready,
     /// Components, cards or rows so far.
     count: usize,
@@ -148,7 +165,10 @@ impl Reader<'_> {
                 return Err(Wrong::All(self.all("holds", "hold", &more)));
             }
             match of(object, self.limits) {
-                Ok(object) => self.ready.objects.push(object),
+                Ok(object) => match self.found_otherwise(&object) {
+                    None => self.ready.objects.push(object),
+                    Some(text) => wrong.push(FileError::Line { line, text }.to_string()),
+                },
                 Err(fault) => {
                     wrong.push(FileError::Line { line, text: fault.to_string() }.to_string());
                 }
@@ -158,6 +178,24 @@ impl Reader<'_> {
             true => Ok(()),
             false => Err(Wrong::File(wrong)),
         }
+    }
+
+    /// What is wrong where another file has something else of the same UID: which is the newer one only
+    /// who imports them knows, and no file is taken for a part of another.
+    fn found_otherwise(&mut self, object: &PreparedObject) -> Option<String> {
+        if self.is_one {
+            return None;
+        }
+        let own = (self.file, object.etag());
+        let (file, etag) = self.first.entry(object.uid().to_owned()).or_insert(own.clone());
+        if *file == own.0 || *etag == own.1 {
+            return None;
+        }
+        let (uid, other) = (object.uid(), self.names.get(*file).copied().unwrap_or_default());
+        Some(format!(
+            "{uid} is in {other} too, and otherwise there: import the older file first, then the newer \
+             one with --replace"
+        ))
     }
 
     /// What may come yet.

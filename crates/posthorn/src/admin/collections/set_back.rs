@@ -1,7 +1,9 @@
 //! What a restore plan came to, done in several transactions.
 
 use ids::AccountId;
-use storage::{Collection, Duplicates, ObjectId, PreparedObject, RestoreStep, StorageError};
+use storage::{
+    Collection, Duplicates, Imported, ObjectId, PreparedObject, RestoreStep, StorageError,
+};
 
 use super::{Progress, RestoredRow, Store};
 
@@ -131,7 +133,9 @@ impl Target<'_> {
                 tx.check_import(&target, &objects, Duplicates::Keep)?;
                 tx.import_objects(&target, &objects, Duplicates::Keep)
             });
-            let kept = copied.await?.value.kept;
+            let Imported { mut kept, refused, .. } = copied.await?.value;
+            // What a room has no time for stays out, too.
+            kept.extend(refused);
             row.restored.extend(uids.into_iter().filter(|uid| !kept.contains(uid)));
             row.kept.extend(kept);
             progress.tell(done, all);
