@@ -99,7 +99,10 @@ impl Visit {
                 self.inner.table().note(&self.destination, self.inner.store.now());
                 break;
             }
-            let Some(use_of) = self.inner.lease.use_of(daemon) else { continue };
+            let Some(use_of) = self.inner.lease.use_of(daemon) else {
+                is_called = true;
+                continue;
+            };
             self.hand.claims_under(use_of);
             self.inner.table().claiming(&self.destination);
             let claimed = match self.claim(daemon).await {

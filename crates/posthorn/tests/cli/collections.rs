@@ -123,13 +123,14 @@ fn several_files(config: &Path, path: &dyn Fn(&str) -> String, broken: &str) {
         done(config, &[&import[..], &into].concat()),
         "several: 3 added, 1 duplicates left out\n"
     );
-    // Which of two is the newer one is not for the program to say.
+    // Which of two is the newer one is not for the program to say: the one that is there stays.
     let other = CALENDAR.replace("UID:1\r", "UID:several-2\r").replace("0105T09", "0105T10");
     fs::write(path("other.ics"), other).unwrap();
     let other = path("other.ics");
-    let text = refused(config, &[&["import", "ics", JULIE, &two, &other], &into[..2]].concat());
-    let wanted =
-        format!("several-2 is in {two} too, and otherwise there: import the older file first");
+    let import = [&["import", "ics", JULIE, &two, &other], &into[..2]].concat();
+    assert_eq!(done(config, &import), "several: 0 added, 4 duplicates left out\n");
+    let text = refused(config, &[&import[..], &["--replace"]].concat());
+    let wanted = format!("several-2 is in {two} too, and otherwise there");
     assert!(text.starts_with(&format!("nothing is imported: {other}: line ")), "{text}");
     assert!(text.contains(&wanted), "{text}");
     let exported = done(config, &["export", "calendar", JULIE, "several"]);

@@ -6,7 +6,7 @@ use ical::{
     CalendarFile, Card, CsvError, CsvLimits, FileError, FileLimits, FileObject, cards_of_file,
     contacts_of_csv, text_of_file,
 };
-use storage::{ObjectFault, ObjectLimits, PreparedObject};
+use storage::{Duplicates, ObjectFault, ObjectLimits, PreparedObject};
 
 use super::{FileFormat, ImportFile};
 
@@ -32,12 +32,14 @@ pub(super) struct Ready {
 pub(super) fn read(
     format: FileFormat,
     files: &[ImportFile],
+    duplicates: Duplicates,
     limits: &ObjectLimits,
 ) -> Result<Ready, String> {
     let is_one = files.len() == 1;
     let mut reader = Reader {
         limits,
         is_one,
+        replaces: duplicates == Duplicates::Replace,
         names: files.iter().map(|file| file.name.as_str()).collect(),
         file: 0,
         first: HashMap::new(),
@@ -86,11 +88,13 @@ enum Wrong {
 struct Reader<'l> {
     limits: &'l ObjectLimits,
     is_one: bool,
+    /// Whether what comes later takes the place of what was there.
+    replaces: bool,
     names: Vec<&'l str>,
     /// Which of them is read.
     file: usize,
-    /// Where a UID came first, and the ETag of what has it there.
-    first: HashMap<String, (usize, String)>,
+    /// Where a UID came first, and the ETags of what has it there.
+    first: HashMap<String, (usize, Vec<String>)>,
     ready: Ready,
     /// Components, cards or rows so far.
     count: usize,
@@ -180,21 +184,25 @@ impl Reader<'_> {
         }
     }
 
-    /// What is wrong where another file has something else of the same UID: which is the newer one only
-    /// who imports them knows, and no file is taken for a part of another.
+    /// What is wrong where something is to be replaced by what another of the files has of the same UID:
+    /// which is the newer one, and whether it is all of it, only who imports them knows.
     fn found_otherwise(&mut self, object: &PreparedObject) -> Option<String> {
-        if self.is_one {
+        if !self.replaces || self.is_one {
             return None;
         }
-        let own = (self.file, object.etag());
-        let (file, etag) = self.first.entry(object.uid().to_owned()).or_insert(own.clone());
-        if *file == own.0 || *etag == own.1 {
+        let (uid, etag) = (object.uid(), object.etag());
+        let (file, etags) =
+            self.first.entry(uid.to_owned()).or_insert_with(|| (self.file, Vec::new()));
+        if *file == self.file {
+            etags.push(etag);
             return None;
         }
-        let (uid, other) = (object.uid(), self.names.get(*file).copied().unwrap_or_default());
+        if etags.contains(&etag) {
+            return None;
+        }
+        let other = self.names.get(*file).copied().unwrap_or_default();
         Some(format!(
-            "{uid} is in {other} too, and otherwise there: import the older file first, then the newer \
-             one with --replace"
+            "{uid} is in {other} too, and otherwise there: import the newer file after the older one"
         ))
     }
 
@@ -240,7 +248,7 @@ mod tests {
             bytes: FileBytes(bytes.to_vec()),
         };
         let files: Vec<ImportFile> = files.iter().enumerate().map(file).collect();
-        read(format, &files, &ObjectLimits::default())
+        read(format, &files, Duplicates::Keep, &ObjectLimits::default())
     }
 
     fn refused(format: FileFormat, files: &[&[u8]]) -> String {

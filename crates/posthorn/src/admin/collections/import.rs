@@ -28,11 +28,11 @@ impl Admin {
         let store = store_of(import.format);
         let Import { format, files, collection, make, replace } = import;
         let limits = self.store.settings().scheduling.objects;
-        let ready = tokio::task::spawn_blocking(move || read(format, &files, &limits));
+        let duplicates = if replace { Duplicates::Replace } else { Duplicates::Keep };
+        let ready = tokio::task::spawn_blocking(move || read(format, &files, duplicates, &limits));
         let ready = ready.await.map_err(|error| Refusal(error.to_string()))?;
         let ready = ready.map_err(|text| Refusal(format!("nothing is imported: {text}")))?;
         let objects = Arc::new(ready.objects);
-        let duplicates = if replace { Duplicates::Replace } else { Duplicates::Keep };
         let (all, wanted, title) = (objects.clone(), collection.clone(), ready.name);
         let first = self.write("import", move |tx| {
             let account = load(tx, &address)?;
