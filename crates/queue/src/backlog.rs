@@ -77,7 +77,7 @@ impl Inner {
         self.shutdown.spawn(async move {
             let began = Instant::now();
             let now = inner.store.now();
-            let totals = inner.store.read(move |tx| tx.spool_totals(now)).await;
+            let totals = inner.store.read_through(move |tx| tx.spool_totals(now)).await;
             if let Err(error) = &totals {
                 tracing::warn!(%error, "what waits in the queue cannot be counted");
             }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::blob::BlobStore;
 use crate::directory::RecipientCache;
-use crate::engine::{Engine, PostgresEngine, Shared, SqliteEngine, open_sqlite};
+use crate::engine::{Engine, PostgresEngine, ReadWork, Shared, SqliteEngine, open_sqlite};
 use crate::feed::{Feed, FeedReader, Publication, read_modseq, read_since};
 use crate::lesson::LessonNotices;
 use crate::maintain::Progress;
@@ -144,8 +144,29 @@ impl Inner {
     where
         T: Send,
     {
+        self.read_by(|work| self.engine.read_blocking(work), closure)
+    }
+
+    fn read_through<T>(
+        &self,
+        closure: impl FnOnce(&mut ReadTx<'_>) -> Result<T> + Send,
+    ) -> Result<T>
+    where
+        T: Send,
+    {
+        self.read_by(|work| self.engine.read_through_blocking(work), closure)
+    }
+
+    fn read_by<T>(
+        &self,
+        read: impl FnOnce(ReadWork<'_>) -> Result<()>,
+        closure: impl FnOnce(&mut ReadTx<'_>) -> Result<T> + Send,
+    ) -> Result<T>
+    where
+        T: Send,
+    {
         let (mut closure, mut value) = (Some(closure), None);
-        self.engine.read_blocking(&mut |tx| {
+        read(&mut |tx| {
             if let Some(closure) = closure.take() {
                 value = Some(closure(tx)?);
             }

@@ -45,7 +45,8 @@ impl Admin {
     pub(super) async fn queue_totals(&self) -> Result<Response, Refusal> {
         let now = self.store.now();
         let totals = self
-            .read(move |tx| tx.spool_totals(now))
+            .store
+            .read_through(move |tx| tx.spool_totals(now))
             .await
             .map_err(|error| refusal("queue", error))?;
         Ok(Response::QueueTotals(QueueTotals {

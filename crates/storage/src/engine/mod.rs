@@ -122,6 +122,10 @@ pub(crate) trait Engine: Send + Sync {
     fn submit_blocking(&self, submission: Submission) -> Result<()>;
     /// Runs a read on the calling thread, in one snapshot. Not for async threads.
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()>;
+    /// The same for what looks at very much, and keeps nothing of it in memory.
+    fn read_through_blocking(&self, work: ReadWork<'_>) -> Result<()> {
+        self.read_blocking(work)
+    }
     /// Ends writing: what is queued is done, later writes are refused.
     fn close(&self);
 }

@@ -25,6 +25,20 @@ impl Store {
         blocking("read", move || store.read_blocking(closure)).await
     }
 
+    /// [`read`](Self::read) for what looks at very much, and seldom: it takes longer, and nothing of
+    /// it stays in memory.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn read_through<T, F>(&self, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let store = self.clone();
+        blocking("read", move || store.inner.read_through(closure)).await
+    }
+
     /// [`read`](Self::read) for threads. Not for async code.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use self::log::Log;
-use self::open::open_reader;
+use self::open::{open_reader, open_unmapped};
 use self::writer::Writer;
 use super::pool::Pool;
 use super::queue::Queue;
@@ -64,13 +64,19 @@ impl Engine for SqliteEngine {
 
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
         let lease = self.readers.lease(|| open_reader(&self.shared.settings))?;
-        statement(&lease, "BEGIN")?;
-        let sql = &mut SqliteSql::new(&lease);
-        let outcome = work(&mut self.shared.reading(sql));
-        // Ends the snapshot; a connection on which that fails is not used again.
-        if statement(&lease, "COMMIT").is_ok() {
+        let (outcome, is_over) = self.read_on(&lease, work)?;
+        // A connection on which the snapshot does not end is not used again.
+        if is_over {
             lease.give_back();
         }
+        outcome
+    }
+
+    /// On a connection of its own: with the file mapped, all that was looked at would count as this
+    /// process's memory until the system needs it.
+    fn read_through_blocking(&self, work: ReadWork<'_>) -> Result<()> {
+        let connection = open_unmapped(&self.shared.settings)?;
+        let (outcome, _) = self.read_on(&connection, work)?;
         outcome
     }
 
@@ -80,6 +86,16 @@ impl Engine for SqliteEngine {
             join(writer);
         }
         self.readers.close();
+    }
+}
+
+impl SqliteEngine {
+    /// Reads in one snapshot; whether that is over.
+    fn read_on(&self, connection: &Connection, work: ReadWork<'_>) -> Result<(Result<()>, bool)> {
+        statement(connection, "BEGIN")?;
+        let sql = &mut SqliteSql::new(connection);
+        let outcome = work(&mut self.shared.reading(sql));
+        Ok((outcome, statement(connection, "COMMIT").is_ok()))
     }
 }
 

@@ -97,3 +97,12 @@ pub(super) fn open_reader(settings: &Settings) -> Result<Connection> {
     connection.pragma_update(None, "query_only", true).map_err(error)?;
     Ok(connection)
 }
+
+/// One to read with whose memory is that of few pages.
+pub(super) fn open_unmapped(settings: &Settings) -> Result<Connection> {
+    let connection = open_reader(settings)?;
+    connection.pragma_update(None, "mmap_size", 0).map_err(error)?;
+    // In KiB.
+    connection.pragma_update(None, "cache_size", -1024).map_err(error)?;
+    Ok(connection)
+}

@@ -7,8 +7,8 @@ use ids::{AccountId, Clock, Timestamp};
 use crate::sql::Value;
 use crate::testing::new_account;
 use crate::{
-    Append, Content, MailboxName, PreparedMessage, Result, Settings, StorageError, Store, Want,
-    WriteTx,
+    Append, Content, MailboxName, PreparedMessage, ReadTx, Result, Settings, StorageError, Store,
+    Want, WriteTx,
 };
 
 struct Noon;
@@ -390,4 +390,20 @@ fn commits_find_room_in_the_log_and_what_is_behind_its_end_is_no_part_of_it() {
     let count = open(after.path())
         .read_blocking(|tx| tx.sql.query_one("SELECT count(*) FROM blob", &[], |row| row.int(0)));
     assert_eq!(count.unwrap(), Some(150));
+}
+
+/// A pass over very many rows leaves none of their pages with this process.
+#[test]
+fn what_reads_through_maps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.write_blocking("test", |tx| tx.create_domain("example.test")).unwrap();
+    let seen = |tx: &mut ReadTx<'_>| {
+        let mapped = tx.sql.query_one("PRAGMA mmap_size", &[], |row| row.int(0))?;
+        Ok((mapped, tx.list_domains()?.len()))
+    };
+    assert_eq!(store.read_blocking(seen).unwrap(), (Some(1 << 30), 1));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let through = runtime.block_on(store.read_through(seen)).unwrap();
+    assert_eq!(through, (Some(0), 1));
 }
