@@ -404,7 +404,7 @@ fn what_reads_through_maps_nothing() {
         let mapped = tx.sql.query_one("PRAGMA mmap_size", &[], |row| row.int(0))?;
         Ok((mapped, tx.list_domains()?.len()))
     };
-    assert_eq!(store.read_blocking(seen).unwrap(), (Some(1 << 30), 1));
+    assert_eq!(store.read_blocking(seen).unwrap(), (Some(1 << 40), 1));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let through = runtime.block_on(store.read_through(seen)).unwrap();
     assert_eq!(through, (Some(0), 1));
