@@ -65,7 +65,7 @@ impl Log {
             })
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
         let room = LogRoom::open(&log_path(settings), LENGTH_MAX.unsigned_abs());
-        let room = room.inspect_err(no_room).ok();
+        let room = room.inspect_err(no_room).ok().flatten();
         Ok(Self { copier, copied, room })
     }
 

@@ -6,10 +6,13 @@
 //! are put behind its end, many commits' worth at once, until it has the length at which it is begun
 //! anew. They are no frames, so a log that is read after a crash ends before them, as it does before
 //! frames of an earlier round.
+//!
+//! On ext4 without a journal a longer file costs next to nothing, and to write it twice costs a
+//! seventh of the commits: there SQLite does as it likes.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// Bytes of a frame of the log: a page and its header
@@ -31,10 +34,17 @@ pub(super) struct LogRoom {
 }
 
 impl LogRoom {
-    /// Of the log at `path`, up to a length of `pages_max`.
-    pub(super) fn open(path: &Path, pages_max: u64) -> io::Result<Self> {
+    /// Of the log at `path`, up to a length of `pages_max`; `None` where it is worth nothing.
+    pub(super) fn open(path: &Path, pages_max: u64) -> io::Result<Option<Self>> {
         let file = OpenOptions::new().write(true).open(path)?;
-        Ok(Self { file, zeros: vec![0; STEP as usize], max: pages_max * FRAME })
+        if is_without_journal(file.metadata()?.dev(), Path::new("/sys")) {
+            return Ok(None);
+        }
+        Ok(Some(Self::of(file, pages_max)))
+    }
+
+    pub(super) fn of(file: File, pages_max: u64) -> Self {
+        Self { file, zeros: vec![0; STEP as usize], max: pages_max * FRAME }
     }
 
     /// The log holds `pages`: makes room behind them where little is left. Between two commits
@@ -51,5 +61,61 @@ impl LogRoom {
         }
         let step = STEP.min(self.max - length);
         self.file.write_all_at(&self.zeros[..step as usize], length)
+    }
+}
+
+/// Whether the file system of this device is ext4, and says that it has no journal
+/// (<https://docs.kernel.org/admin-guide/ext4.html>).
+fn is_without_journal(device: u64, sys: &Path) -> bool {
+    let number = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    // A link to where the device stands among others, under its name.
+    let Ok(place) = std::fs::read_link(sys.join("dev/block").join(number)) else { return false };
+    let Some(name) = place.file_name() else { return false };
+    let task = std::fs::read_to_string(sys.join("fs/ext4").join(name).join("journal_task"));
+    task.is_ok_and(|task| task.trim() == "<none>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_behind_the_end_up_to_the_most() {
+        let pages_max = (8 << 20) / FRAME;
+        let room = LogRoom::of(tempfile::tempfile().unwrap(), pages_max);
+        let length = |pages: u64| {
+            let used = (pages + 1) * FRAME;
+            let length = room.file.metadata().unwrap().len();
+            room.file.set_len(length.max(used)).unwrap();
+            room.keep(pages).unwrap();
+            room.file.metadata().unwrap().len()
+        };
+        let pages = SHORT / FRAME;
+        assert_eq!(length(pages - 1), pages * FRAME, "a short one");
+        let first = (pages + 1) * FRAME + STEP;
+        assert_eq!(length(pages), first);
+        assert_eq!(length((first - LEAST) / FRAME - 1), first, "enough is left");
+        assert_eq!(length((first - LEAST) / FRAME), first + STEP);
+        assert_eq!(length(pages_max - 2), pages_max * FRAME);
+        assert_eq!(length(pages_max + 9), (pages_max + 10) * FRAME, "it is longer than that");
+    }
+
+    #[test]
+    fn a_file_system_may_say_that_it_has_no_journal() {
+        let sys = tempfile::tempdir().unwrap();
+        let is_without = |device| is_without_journal(device, sys.path());
+        let device = rustix::fs::makedev(254, 1);
+        assert!(!is_without(device));
+        std::fs::create_dir_all(sys.path().join("dev/block")).unwrap();
+        std::os::unix::fs::symlink("../../devices/vda/vda1", sys.path().join("dev/block/254:1"))
+            .unwrap();
+        assert!(!is_without(device), "not ext4");
+        let ext4 = sys.path().join("fs/ext4/vda1");
+        std::fs::create_dir_all(&ext4).unwrap();
+        for (task, expect) in [("<none>\n", true), ("412\n", false)] {
+            std::fs::write(ext4.join("journal_task"), task).unwrap();
+            assert_eq!(is_without(device), expect, "{task}");
+        }
+        assert!(!is_without(rustix::fs::makedev(254, 2)));
     }
 }
