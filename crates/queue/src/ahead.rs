@@ -74,8 +74,9 @@ async fn load_all(
     contents: Vec<ContentId>,
 ) -> Result<Vec<OutboundContent>, StorageError> {
     let wanted = contents.len();
-    let found =
-        store.read(move |tx| tx.load_contents(&contents, Want::HEADER | Want::TEXT)).await?;
+    // Whoever sends a message reads it once.
+    let want = Want::HEADER | Want::TEXT;
+    let found = store.read_through(move |tx| tx.load_contents(&contents, want)).await?;
     if found.len() != wanted {
         return Err(StorageError::Expunged);
     }

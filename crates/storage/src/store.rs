@@ -154,7 +154,13 @@ impl Inner {
     where
         T: Send,
     {
-        self.read_by(|work| self.engine.read_through_blocking(work), closure)
+        self.read_by(
+            |work| self.engine.read_through_blocking(work),
+            |tx| {
+                tx.contents = None;
+                closure(tx)
+            },
+        )
     }
 
     fn read_by<T>(

@@ -25,8 +25,8 @@ impl Store {
         blocking("read", move || store.read_blocking(closure)).await
     }
 
-    /// [`read`](Self::read) for what looks at very much, and seldom: it takes longer, and nothing of
-    /// it stays in memory.
+    /// [`read`](Self::read) for what is looked at once, be it very much: it takes longer, and nothing
+    /// of it stays in memory.
     ///
     /// # Errors
     /// As for [`read`](Self::read).

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use self::log::Log;
 use self::open::{open_reader, open_unmapped};
 use self::writer::Writer;
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::queue::Queue;
 use super::{Engine, ReadWork, Shared, Submission, SubmitFuture, join};
 use crate::sql::sqlite::{SqliteSql, error};
@@ -31,6 +31,8 @@ pub(crate) struct SqliteEngine {
     queue: Queue,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Pool<Connection>,
+    /// Those that keep little in memory.
+    unmapped: Pool<Connection>,
     shared: Arc<Shared>,
 }
 
@@ -48,6 +50,7 @@ impl SqliteEngine {
             queue,
             writer: Mutex::new(Some(handle)),
             readers: Pool::new(shared.settings.readers),
+            unmapped: Pool::new(shared.settings.readers),
             shared,
         })
     }
@@ -63,21 +66,13 @@ impl Engine for SqliteEngine {
     }
 
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()> {
-        let lease = self.readers.lease(|| open_reader(&self.shared.settings))?;
-        let (outcome, is_over) = self.read_on(&lease, work)?;
-        // A connection on which the snapshot does not end is not used again.
-        if is_over {
-            lease.give_back();
-        }
-        outcome
+        self.read_on(self.readers.lease(|| open_reader(&self.shared.settings))?, work)
     }
 
-    /// On a connection of its own: with the file mapped, all that was looked at would count as this
-    /// process's memory until the system needs it.
+    /// With the file mapped, all that was looked at would count as this process's memory until the
+    /// system needs it.
     fn read_through_blocking(&self, work: ReadWork<'_>) -> Result<()> {
-        let connection = open_unmapped(&self.shared.settings)?;
-        let (outcome, _) = self.read_on(&connection, work)?;
-        outcome
+        self.read_on(self.unmapped.lease(|| open_unmapped(&self.shared.settings))?, work)
     }
 
     fn close(&self) {
@@ -86,16 +81,21 @@ impl Engine for SqliteEngine {
             join(writer);
         }
         self.readers.close();
+        self.unmapped.close();
     }
 }
 
 impl SqliteEngine {
-    /// Reads in one snapshot; whether that is over.
-    fn read_on(&self, connection: &Connection, work: ReadWork<'_>) -> Result<(Result<()>, bool)> {
-        statement(connection, "BEGIN")?;
-        let sql = &mut SqliteSql::new(connection);
+    /// Reads in one snapshot.
+    fn read_on(&self, lease: Lease<'_, Connection>, work: ReadWork<'_>) -> Result<()> {
+        statement(&lease, "BEGIN")?;
+        let sql = &mut SqliteSql::new(&lease);
         let outcome = work(&mut self.shared.reading(sql));
-        Ok((outcome, statement(connection, "COMMIT").is_ok()))
+        // A connection on which the snapshot does not end is not used again.
+        if statement(&lease, "COMMIT").is_ok() {
+            lease.give_back();
+        }
+        outcome
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) fn open_writer(settings: &Settings) -> Result<Connection> {
     // In KiB. At nearly every commit SQLite goes through all pages it has in memory, for some of
     // them to be given up. What is not there is a page of the mapped file.
     connection.pragma_update(None, "cache_size", -16 * 1024).map_err(error)?;
+    // In bytes: what it touches anywhere would count as memory of this process for good.
+    connection.pragma_update(None, "mmap_size", 1_i64 << 30).map_err(error)?;
     // The writer decides when the log is copied.
     connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(error)?;
     migrate(&connection, settings)?;
