@@ -1,5 +1,5 @@
-//! Letters of this server: to an owner whose script failed, and to addresses that are asked
-//! whether they may be used.
+//! Letters of this server: to an owner whose script failed, to addresses that are asked whether
+//! they may be used, and with links that set passwords.
 
 use std::sync::Arc;
 
@@ -29,11 +29,22 @@ pub(crate) fn failure_notice(hostname: &str, rules: &Arc<Ready>, now: Timestamp)
 }
 
 fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> {
+    let from = format!("MAILER-DAEMON@{}", stamper.hostname);
+    write_from(("Mail Delivery Subsystem", &from), stamper, to, subject, text)
+}
+
+/// The same in the name of somebody: their name and their address.
+fn write_from(
+    from: (&str, &str),
+    stamper: &Stamper<'_>,
+    to: &str,
+    subject: &str,
+    text: &str,
+) -> Vec<u8> {
     stamper.render(|stamp| {
         let mut out = Vec::new();
-        let from = format!("MAILER-DAEMON@{}", stamper.hostname);
         MessageBuilder::new()
-            .from(("Mail Delivery Subsystem", from.as_str()))
+            .from(from)
             .to(to)
             .subject(subject)
             .header("Date", Raw::new(message::date::format_rfc5322(stamp.date)))
@@ -149,6 +160,53 @@ pub fn confirmation(hostname: &str, question: Question<'_>, now: Timestamp) -> L
             recipients: vec![SpoolRecipient {
                 forward_path: address.to_owned(),
                 parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+            }],
+        },
+        message: Arc::new(PreparedMessage::new(bytes)),
+    }
+}
+
+/// What a letter says of a link that sets the password of an account.
+#[derive(Clone, Copy)]
+pub struct PasswordInvitation<'a> {
+    /// Whose password it sets.
+    pub account: &'a str,
+    /// To whom the letter goes, which is the owner of the account at another address.
+    pub address: &'a str,
+    /// The link.
+    pub link: &'a str,
+    /// From when on it is good for nothing.
+    pub expires: Timestamp,
+}
+
+/// A letter with such a link, from postmaster of `domain`, that of the account (R-ADDR-8).
+pub fn password_letter(domain: &str, invitation: PasswordInvitation<'_>, now: Timestamp) -> Letter {
+    let PasswordInvitation { account, address, link, expires } = invitation;
+    let until = message::date::format_rfc5322(date_time(&TimeZone::UTC, expires));
+    let text = format!(
+        "By this link you set the password of\r\n\r\n    {account}\r\n\r\n\
+         It is good until {until}, and once:\r\n\r\n    \
+         {link}\r\n\r\n\
+         Whoever has it can do the same, so give it to nobody. If you do not know what this is\r\n\
+         about, do nothing: the password stays as it is. The people who run {domain} made the link,\r\n\
+         and read what you answer.\r\n"
+    );
+    let from = format!("postmaster@{domain}");
+    let stamper = Stamper { hostname: domain, zone: &TimeZone::UTC, now };
+    let bytes = write_from((domain, &from), &stamper, address, "Set your password", &text);
+    let smtputf8 = !address.is_ascii() || !from.is_ascii();
+    let body = if bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
+    // RFC 3461 §4.3: what comes back does not bring the link along.
+    let envelope =
+        serde_json::json!({ "body": body, "ret": "HDRS", "smtputf8": smtputf8, "sign": true });
+    Letter {
+        entry: SpoolEntry {
+            account: None,
+            reverse_path: from,
+            envelope_json: envelope.to_string(),
+            recipients: vec![SpoolRecipient {
+                forward_path: address.to_owned(),
+                parameters_json: "{}".to_owned(),
             }],
         },
         message: Arc::new(PreparedMessage::new(bytes)),
