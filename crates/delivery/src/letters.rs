@@ -181,16 +181,8 @@ pub struct PasswordInvitation<'a> {
 
 /// A letter with such a link, from postmaster of `domain`, that of the account (R-ADDR-8).
 pub fn password_letter(domain: &str, invitation: PasswordInvitation<'_>, now: Timestamp) -> Letter {
-    let PasswordInvitation { account, address, link, expires } = invitation;
-    let until = message::date::format_rfc5322(date_time(&TimeZone::UTC, expires));
-    let text = format!(
-        "By this link you set the password of\r\n\r\n    {account}\r\n\r\n\
-         It is good until {until}, and once:\r\n\r\n    \
-         {link}\r\n\r\n\
-         Whoever has it can do the same, so give it to nobody. If you do not know what this is\r\n\
-         about, do nothing: the password stays as it is. The people who run {domain} made the link,\r\n\
-         and read what you answer.\r\n"
-    );
+    let PasswordInvitation { address, .. } = invitation;
+    let text = password_text(domain, invitation);
     let from = format!("postmaster@{domain}");
     let stamper = Stamper { hostname: domain, zone: &TimeZone::UTC, now };
     let bytes = write_from((domain, &from), &stamper, address, "Set your password", &text);
@@ -210,5 +202,59 @@ pub fn password_letter(domain: &str, invitation: PasswordInvitation<'_>, now: Ti
             }],
         },
         message: Arc::new(PreparedMessage::new(bytes)),
+    }
+}
+
+fn password_text(domain: &str, invitation: PasswordInvitation<'_>) -> String {
+    let PasswordInvitation { account, link, expires, .. } = invitation;
+    let until = message::date::format_rfc5322(date_time(&TimeZone::UTC, expires));
+    format!(
+        "By this link you set the password of\r\n\r\n    {account}\r\n\r\n\
+         It is good until {until}, and once:\r\n\r\n    \
+         {link}\r\n\r\n\
+         Whoever has it can do the same, so give it to nobody. If you do not know what this is\r\n\
+         about, do nothing: the password stays as it is. The people who run {domain} made the link,\r\n\
+         and read what you answer.\r\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_brings_the_link_and_what_it_is_for() {
+        let now = Timestamp::from_secs(1_700_000_000);
+        for (domain, address, smtputf8) in [
+            ("example.test", "julie@elsewhere.test", false),
+            ("example.test", "zo\u{eb}@elsewhere.test", true),
+        ] {
+            let link = "https://mail.example.test/password/0123456789abcdef";
+            let account = "Julie@example.test";
+            let expires = now.plus_secs(3_600);
+            let invitation = PasswordInvitation { account, address, link, expires };
+            let letter = password_letter(domain, invitation, now);
+            assert_eq!(letter.entry.reverse_path, "postmaster@example.test");
+            assert_eq!(letter.entry.account, None);
+            let body = if smtputf8 { "8BITMIME" } else { "7BIT" };
+            let envelope: serde_json::Value =
+                serde_json::from_str(&letter.entry.envelope_json).unwrap();
+            let expect = serde_json::json!({
+                "body": body, "ret": "HDRS", "smtputf8": smtputf8, "sign": true
+            });
+            assert_eq!(envelope, expect);
+            let text = password_text(domain, invitation);
+            assert_eq!(
+                text,
+                "By this link you set the password of\r\n\r\n    Julie@example.test\r\n\r\n\
+                 It is good until Tue, 14 Nov 2023 23:13:20 +0000, and once:\r\n\r\n    \
+                 https://mail.example.test/password/0123456789abcdef\r\n\r\n\
+                 Whoever has it can do the same, so give it to nobody. If you do not know what \
+                 this is\r\nabout, do nothing: the password stays as it is. The people who run \
+                 example.test made the link,\r\nand read what you answer.\r\n"
+            );
+            let [recipient] = letter.entry.recipients.as_slice() else { panic!("one recipient") };
+            assert_eq!(recipient.forward_path, address);
+        }
     }
 }
