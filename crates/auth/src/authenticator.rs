@@ -2,6 +2,7 @@
 
 mod bearer;
 mod check;
+mod link;
 mod passwords;
 mod scram;
 

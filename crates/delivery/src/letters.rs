@@ -1,5 +1,5 @@
-//! Letters of this server: to an owner whose script failed, and to addresses that are asked
-//! whether they may be used.
+//! Letters of this server: to an owner whose script failed, to addresses that are asked whether
+//! they may be used, and with links that set passwords.
 
 use std::sync::Arc;
 
@@ -29,11 +29,22 @@ pub(crate) fn failure_notice(hostname: &str, rules: &Arc<Ready>, now: Timestamp)
 }
 
 fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> {
+    let from = format!("MAILER-DAEMON@{}", stamper.hostname);
+    write_from(("Mail Delivery Subsystem", &from), stamper, to, subject, text)
+}
+
+/// The same in the name of somebody: their name and their address.
+fn write_from(
+    from: (&str, &str),
+    stamper: &Stamper<'_>,
+    to: &str,
+    subject: &str,
+    text: &str,
+) -> Vec<u8> {
     stamper.render(|stamp| {
         let mut out = Vec::new();
-        let from = format!("MAILER-DAEMON@{}", stamper.hostname);
         MessageBuilder::new()
-            .from(("Mail Delivery Subsystem", from.as_str()))
+            .from(from)
             .to(to)
             .subject(subject)
             .header("Date", Raw::new(message::date::format_rfc5322(stamp.date)))
@@ -152,5 +163,98 @@ pub fn confirmation(hostname: &str, question: Question<'_>, now: Timestamp) -> L
             }],
         },
         message: Arc::new(PreparedMessage::new(bytes)),
+    }
+}
+
+/// What a letter says of a link that sets the password of an account.
+#[derive(Clone, Copy)]
+pub struct PasswordInvitation<'a> {
+    /// Whose password it sets.
+    pub account: &'a str,
+    /// To whom the letter goes, which is the owner of the account at another address.
+    pub address: &'a str,
+    /// The link.
+    pub link: &'a str,
+    /// From when on it is good for nothing.
+    pub expires: Timestamp,
+}
+
+/// A letter with such a link, from postmaster of `domain`, that of the account (R-ADDR-8).
+pub fn password_letter(domain: &str, invitation: PasswordInvitation<'_>, now: Timestamp) -> Letter {
+    let PasswordInvitation { address, .. } = invitation;
+    let text = password_text(domain, invitation);
+    let from = format!("postmaster@{domain}");
+    let stamper = Stamper { hostname: domain, zone: &TimeZone::UTC, now };
+    let bytes = write_from((domain, &from), &stamper, address, "Set your password", &text);
+    let smtputf8 = !address.is_ascii() || !from.is_ascii();
+    let body = if bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
+    // RFC 3461 §4.3: what comes back does not bring the link along.
+    let envelope =
+        serde_json::json!({ "body": body, "ret": "HDRS", "smtputf8": smtputf8, "sign": true });
+    Letter {
+        entry: SpoolEntry {
+            account: None,
+            reverse_path: from,
+            envelope_json: envelope.to_string(),
+            recipients: vec![SpoolRecipient {
+                forward_path: address.to_owned(),
+                parameters_json: "{}".to_owned(),
+            }],
+        },
+        message: Arc::new(PreparedMessage::new(bytes)),
+    }
+}
+
+fn password_text(domain: &str, invitation: PasswordInvitation<'_>) -> String {
+    let PasswordInvitation { account, link, expires, .. } = invitation;
+    let until = message::date::format_rfc5322(date_time(&TimeZone::UTC, expires));
+    format!(
+        "By this link you set the password of\r\n\r\n    {account}\r\n\r\n\
+         It is good until {until}, and once:\r\n\r\n    \
+         {link}\r\n\r\n\
+         Whoever has it can do the same, so give it to nobody. If you do not know what this is\r\n\
+         about, do nothing: the password stays as it is. The people who run {domain} made the link,\r\n\
+         and read what you answer.\r\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_brings_the_link_and_what_it_is_for() {
+        let now = Timestamp::from_secs(1_700_000_000);
+        for (domain, address, smtputf8) in [
+            ("example.test", "julie@elsewhere.test", false),
+            ("example.test", "zo\u{eb}@elsewhere.test", true),
+        ] {
+            let link = "https://mail.example.test/password/0123456789abcdef";
+            let account = "Julie@example.test";
+            let expires = now.plus_secs(3_600);
+            let invitation = PasswordInvitation { account, address, link, expires };
+            let letter = password_letter(domain, invitation, now);
+            assert_eq!(letter.entry.reverse_path, "postmaster@example.test");
+            assert_eq!(letter.entry.account, None);
+            let body = if smtputf8 { "8BITMIME" } else { "7BIT" };
+            let envelope: serde_json::Value =
+                serde_json::from_str(&letter.entry.envelope_json).unwrap();
+            let expect = serde_json::json!({
+                "body": body, "ret": "HDRS", "smtputf8": smtputf8, "sign": true
+            });
+            assert_eq!(envelope, expect);
+            let text = password_text(domain, invitation);
+            assert_eq!(
+                text,
+                "By this link you set the password of\r\n\r\n    Julie@example.test\r\n\r\n\
+                 It is good until Tue, 14 Nov 2023 23:13:20 +0000, and once:\r\n\r\n    \
+                 https://mail.example.test/password/0123456789abcdef\r\n\r\n\
+                 Whoever has it can do the same, so give it to nobody. If you do not know what \
+                 this is\r\nabout, do nothing: the password stays as it is. The people who run \
+                 example.test made the link,\r\nand read what you answer.\r\n"
+            );
+            let [recipient] = letter.entry.recipients.as_slice() else { panic!("one recipient") };
+            assert_eq!(recipient.forward_path, address);
+        }
     }
 }

@@ -35,7 +35,9 @@ mod zone;
 pub use deliverer::Deliverer;
 pub use events::EventRunner;
 pub use invitations::Invitations;
-pub use letters::{Letter, Question, activity_letter, confirmation};
+pub use letters::{
+    Letter, PasswordInvitation, Question, activity_letter, confirmation, password_letter,
+};
 pub use script::language;
 pub use settings::{Forwarding, RedirectRule, RedirectTargets, Settings};
 pub use share_letter::SecretUrls;

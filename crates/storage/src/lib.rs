@@ -79,9 +79,10 @@ pub use collection::{
 };
 pub use directory::{
     ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
-    DirectoryQuestion, Domain, Grant, NewAccessKey, NewAccount, Protocol, Protocols, QuotaResource,
-    Quotas, Recipient, Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse,
-    SigningKey, SigningState, Withdrawn,
+    DirectoryQuestion, Domain, Grant, MadePasswordLink, NewAccessKey, NewAccount,
+    PASSWORD_LINK_HOURS_MAX, PasswordLink, Protocol, Protocols, QuotaResource, Quotas, Recipient,
+    Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse, SigningKey, SigningState,
+    Withdrawn,
 };
 pub use dmarc_result::{DmarcCount, DmarcResult};
 pub use error::{LimitKind, Result, StorageError};

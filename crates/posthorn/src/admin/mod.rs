@@ -19,6 +19,7 @@ mod limits;
 mod list;
 mod mailbox;
 mod password;
+mod password_link;
 mod progress;
 mod publish;
 mod queue;
@@ -46,14 +47,16 @@ pub(crate) use collections::{
 };
 pub(crate) use list::{ListRow, ListVerb, Posting};
 pub(crate) use password::Password;
+pub(crate) use password_link::{LinkTerms, PASSWORD_PATH};
 pub(crate) use progress::{Progress, Step};
 pub(crate) use request::{
     AccessKeyKind, AccessKeyRow, AccountChange, AccountRow, ActivityRow, CertificateRow,
     DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow, Finding, InvitationRow, Limit, LimitsChange,
-    LimitsRow, MailboxRow, NewAccessKey, NewAccount, QueueChange, QueueDestinationRow, QueueFilter,
-    QueueRecipientRow, QueueRow, QueueTotals, QueueTraceCame, QueueTraceRow, RedirectRow,
-    RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow, ResponderVerb, Response, Role,
-    ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb, ValueListRow, ValueListVerb,
+    LimitsRow, MailboxRow, NewAccessKey, NewAccount, PasswordLinkRow, QueueChange,
+    QueueDestinationRow, QueueFilter, QueueRecipientRow, QueueRow, QueueTotals, QueueTraceCame,
+    QueueTraceRow, RedirectRow, RedirectVerb, ReportRow, Request, ResponderChange, ResponderRow,
+    ResponderVerb, Response, Role, ScriptRow, SecretRow, ShareOf, ShareRow, SieveVerb,
+    ValueListRow, ValueListVerb,
 };
 pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
@@ -66,6 +69,8 @@ pub(crate) struct Admin {
     pub(crate) seal_key: SealKey,
     /// Where people reach the web server.
     pub(crate) web_url: RwLock<String>,
+    /// What links that set passwords are made and sent with.
+    pub(crate) link_terms: RwLock<LinkTerms>,
     /// The queue of this process, once it runs.
     pub(crate) queue: OnceLock<Queue>,
 }
@@ -127,6 +132,9 @@ impl Admin {
             Request::AccountRemove { address } => self.remove_account(&address).await,
             Request::AccountPassword { address, password } => {
                 self.set_password(&address, password).await
+            }
+            Request::AccountResetLink { address, send_to, valid_hours } => {
+                self.make_password_link(&address, send_to.as_deref(), valid_hours).await
             }
             Request::AccountBlock { address, blocked } => self.set_blocked(&address, blocked).await,
             Request::AccountMaintenance { address, maintenance } => {

@@ -16,7 +16,7 @@ use super::{
 
 pub(crate) use account::{
     AccessKeyKind, AccessKeyRow, AccountChange, AccountRow, ActivityRow, Limit, LimitsChange,
-    LimitsRow, NewAccessKey, NewAccount, Role, SecretRow,
+    LimitsRow, NewAccessKey, NewAccount, PasswordLinkRow, Role, SecretRow,
 };
 pub(crate) use domain::{
     CertificateRow, DkimAlgorithm, DkimRow, DomainAliasRow, DomainRow, ReportRow,
@@ -57,6 +57,7 @@ pub(crate) enum Request {
     AccountEdit { address: String, change: AccountChange },
     AccountRemove { address: String },
     AccountPassword { address: String, password: Password },
+    AccountResetLink { address: String, send_to: Option<String>, valid_hours: u32 },
     AccountBlock { address: String, blocked: bool },
     AccountMaintenance { address: String, maintenance: bool },
     AccountCapabilities { address: String, names: Vec<String>, off: bool },
@@ -122,6 +123,7 @@ pub(crate) enum Response {
     Mailboxes(Vec<MailboxRow>),
     AccessKeys(Vec<AccessKeyRow>),
     Secret(SecretRow),
+    PasswordLink(PasswordLinkRow),
     Queue(Vec<QueueRow>),
     QueueTotals(QueueTotals),
     QueueDestinations(Vec<QueueDestinationRow>),

@@ -80,6 +80,25 @@ pub(super) enum Command {
         #[command(flatten)]
         password: password::Source,
     },
+    /// Make a link by which the owner of the account sets its password, once, and print it, or send
+    /// it to another address of theirs. An older link of the account is good for nothing then.
+    ResetLink {
+        /// The primary address.
+        address: String,
+        /// Send the link there by mail, and do not print it.
+        #[arg(long, value_name = "ADDRESS")]
+        send_to: Option<String>,
+        /// For how many hours it is good.
+        #[arg(
+            long,
+            value_name = "HOURS",
+            default_value_t = 24,
+            value_parser = clap::value_parser!(u32).range(1..=storage::PASSWORD_LINK_HOURS_MAX.into())
+        )]
+        valid: u32,
+        #[command(flatten)]
+        listing: Listing,
+    },
     /// Keep an account from signing in anywhere.
     Block {
         /// The primary address.
@@ -178,6 +197,10 @@ pub(super) fn run(config: &Path, command: Command, output: &mut Output) -> Resul
             let password = password.read()?;
             perform(config, Request::AccountPassword { address, password })
         }
+        Command::ResetLink { address, send_to, valid, listing } => {
+            let verb = Request::AccountResetLink { address, send_to, valid_hours: valid };
+            reset_link(config, verb, listing, output)
+        }
         Command::Block { address } => {
             perform(config, Request::AccountBlock { address, blocked: true })
         }
@@ -272,6 +295,27 @@ fn show(
         output.line(format!("{label:10}{value}").trim_end())?;
     }
     Ok(())
+}
+
+fn reset_link(
+    config: &Path,
+    verb: Request,
+    listing: Listing,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let Response::PasswordLink(made) = request(config, verb)? else {
+        return Err(Failure::unexpected());
+    };
+    if listing.json {
+        return output.json(&made);
+    }
+    match (made.link, made.sent_to) {
+        (Some(link), _) => output.line(link.expose()),
+        (None, Some(to)) => {
+            output.line(&format!("{to} is sent a link that is good until {}", made.expires))
+        }
+        (None, None) => Err(Failure::unexpected()),
+    }
 }
 
 fn activity(

@@ -5,29 +5,14 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
 use hyper::{Method, Request, Response, StatusCode};
 use storage::{Purpose, StorageError, Store};
 
+use super::secret_page;
 use crate::admin::CONFIRM_PATH;
 
 /// LIMIT: no token is longer.
 const TOKEN_BYTES_MAX: usize = 100;
-
-const HEADERS: [(HeaderName, &str); 5] = [
-    (CONTENT_TYPE, "text/html; charset=utf-8"),
-    // The address of the page is a secret.
-    (CACHE_CONTROL, "no-store"),
-    (REFERRER_POLICY, "no-referrer"),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    ),
-];
 
 /// The answer, where the request is for such a page.
 pub(super) async fn answer<B>(
@@ -103,22 +88,7 @@ fn page(status: StatusCode, title: &str, text: &str, asks: bool) -> Response<Ful
         }
         false => "",
     };
-    let (title, text) = (escaped(title), escaped(text));
-    let html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-         <h1>{title}</h1>\n<p>{text}</p>\n{form}</html>\n"
-    );
-    let mut response = Response::new(Full::from(html));
-    *response.status_mut() = status;
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    secret_page::page(status, title, text, form)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use storage::Store;
 use super::agreement;
 use super::health::Health;
 use super::metrics::Metrics;
+use super::password_page::PasswordPage;
 use super::well_known::WellKnown;
 
 /// LIMIT: room for a head of a request, or for a piece of a body; per connection.
@@ -58,6 +59,8 @@ pub(super) struct Http {
     pub(super) well_known: Option<WellKnown>,
     /// Where addresses agree to be used; absent likewise.
     pub(super) agreements: Option<Store>,
+    /// Where owners of accounts set their passwords; absent likewise.
+    pub(super) passwords: Option<PasswordPage>,
     /// How long the head of a request may take to arrive.
     pub(super) timeout: Duration,
 }
@@ -152,6 +155,11 @@ impl Http {
             && let Some(page) = agreement::answer(store, &request).await
         {
             return page;
+        }
+        if let Some(passwords) = &self.passwords
+            && PasswordPage::is_for(&request)
+        {
+            return passwords.answer(request, peer).await;
         }
         let path = request.uri().path();
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {

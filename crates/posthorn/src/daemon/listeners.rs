@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use config::{Config, Limits, Network, Protocol};
-use dav::{DavService, PushSettings};
+use dav::PushSettings;
 use imap::ImapService;
 use managesieve::ManageSieveService;
 use net::{
@@ -20,6 +20,7 @@ use super::health::Health;
 use super::http::{Http, MetricsAccess, Pages};
 use super::metrics::Metrics;
 use super::open::{count, network_prefix};
+use super::password_page::PasswordPage;
 use super::reloadable::Reloadable;
 use super::services::{Shared, network_rates};
 use super::well_known::WellKnown;
@@ -75,7 +76,7 @@ impl Listeners {
         let address_limits = binder.address_limits.clone();
         let mut listeners = Self { pages, shared, running: Vec::new(), address_limits };
         if let Some(listener) = own_metrics {
-            let service = listeners.http(MetricsAccess::All, None, config);
+            let service = listeners.http_of_metrics(config);
             listener.serve(Arc::new(service), shutdown);
         }
         for bound in bound {
@@ -97,9 +98,7 @@ impl Listeners {
         let Bound { configured, listener, .. } = bound;
         Ok(match role(configured.protocol) {
             Speaks::Http => {
-                let access = metrics_access(config)?;
-                let dav = Some(self.shared.dav(config, &configured));
-                let http = self.http(access, dav, config);
+                let http = self.http(metrics_access(config)?, config, &configured);
                 let service = Arc::new(Reloadable::new(http));
                 listener.serve(service.clone(), shutdown);
                 Running::Http(service)
@@ -182,8 +181,7 @@ impl Listeners {
             control.replace(door);
             match running {
                 Running::Http(service) => {
-                    let dav = Some(self.shared.dav(config, listener));
-                    service.replace(self.http(metrics_access(config)?, dav, config));
+                    service.replace(self.http(metrics_access(config)?, config, listener));
                 }
                 Running::Imap(service) => {
                     service.replace(self.shared.imap(config, listener));
@@ -215,12 +213,34 @@ impl Listeners {
         })
     }
 
-    fn http(&self, metrics: MetricsAccess, dav: Option<DavService>, config: &Config) -> Http {
+    /// All that a listener serves over HTTP.
+    fn http(&self, metrics: MetricsAccess, config: &Config, listener: &config::Listener) -> Http {
         let store = self.shared.store.clone();
-        let agreements = dav.is_some().then(|| store.clone());
-        let well_known = dav.is_some().then(|| WellKnown::new(store, config));
-        let timeout = config.limits.http_timeout;
-        Http { pages: self.pages.clone(), metrics, dav, well_known, agreements, timeout }
+        Http {
+            metrics,
+            dav: Some(self.shared.dav(config, listener)),
+            well_known: Some(WellKnown::new(store.clone(), config)),
+            agreements: Some(store.clone()),
+            passwords: Some(PasswordPage {
+                store,
+                authenticator: self.shared.authenticator.clone(),
+                plaintext_auth: listener.plaintext_auth,
+            }),
+            ..self.http_of_metrics(config)
+        }
+    }
+
+    /// What a listener serves that is for metrics alone.
+    fn http_of_metrics(&self, config: &Config) -> Http {
+        Http {
+            pages: self.pages.clone(),
+            metrics: MetricsAccess::All,
+            dav: None,
+            well_known: None,
+            agreements: None,
+            passwords: None,
+            timeout: config.limits.http_timeout,
+        }
     }
 }
 

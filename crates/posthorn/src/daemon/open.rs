@@ -11,7 +11,7 @@ use config::{Config, Secret};
 use net::{NetworkPrefix, SystemClock};
 use storage::{StorageError, Store};
 
-use crate::admin::{Admin, Policy};
+use crate::admin::{Admin, LinkTerms, Policy};
 use crate::cli::Failure;
 use crate::seal_key::SealKey;
 
@@ -50,8 +50,9 @@ pub(crate) fn open_admin(config: &Config) -> Result<Admin, OpenError> {
         .map_err(|error| named(&error))?;
     let authenticator = Arc::new(authenticator);
     let web_url = std::sync::RwLock::new(web_url(config));
-    let queue = OnceLock::new();
-    Ok(Admin { store, authenticator, policy: Policy::Strict, seal_key, web_url, queue })
+    let link_terms = std::sync::RwLock::new(link_terms(config));
+    let (policy, queue) = (Policy::Strict, OnceLock::new());
+    Ok(Admin { store, authenticator, policy, seal_key, web_url, link_terms, queue })
 }
 
 /// What a process that must own the directory says when another does.
@@ -65,6 +66,23 @@ pub(super) fn web_url(config: &Config) -> String {
     match &config.web_url {
         Some(url) => url.as_str().to_owned(),
         None => format!("https://{}", config.hostname),
+    }
+}
+
+/// What links that set passwords are made and sent with. Nobody is sent to a listener without TLS:
+/// where a proxy in front has it, `web_url` says so.
+pub(super) fn link_terms(config: &Config) -> LinkTerms {
+    let has_tls =
+        config.listeners.iter().any(|listener| listener.protocol == config::Protocol::Https);
+    let is_reached = config.web_url.is_some() || has_tls;
+    LinkTerms { base: is_reached.then(|| letter_base(config)), sends: config.queue.enabled }
+}
+
+/// What secret addresses in letters begin with.
+fn letter_base(config: &Config) -> String {
+    match &config.web_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => super::public_url(config),
     }
 }
 
@@ -158,12 +176,8 @@ fn set_calendars(settings: &mut storage::Settings, config: &Config) {
         config::MailedInvitations::Nothing => storage::MailedInvitations::Nothing,
     };
     settings.letters = calendar.invite_by_mail.then(|| {
-        let base = match &config.web_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => super::public_url(config),
-        };
         let urls = delivery::SecretUrls {
-            base,
+            base: letter_base(config),
             calendar: dav::outside_path,
             file: dav::outside_file_path,
             attachment: dav::attachment_path,

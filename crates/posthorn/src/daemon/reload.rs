@@ -127,6 +127,8 @@ impl Reload {
         self.redirects.set(delivering::script_redirects(running));
         *self.admin.web_url.write().unwrap_or_else(PoisonError::into_inner) =
             open::web_url(running);
+        *self.admin.link_terms.write().unwrap_or_else(PoisonError::into_inner) =
+            open::link_terms(running);
         self.listeners.take_up_storage(running);
         let begun = self.background.take_up(background, running).await;
         self.listeners.set_pushes(self.background.pushes.clone());

@@ -9,6 +9,7 @@
 mod bad_config;
 mod collections;
 mod daemon;
+mod password_link;
 mod process;
 mod queue;
 mod quickstart;

@@ -42,10 +42,12 @@ pub enum ActivityKind {
     AccessKeyRevoked,
     /// Messages were sent.
     Sent,
+    /// A link was made by which the password can be set.
+    PasswordLinkMade,
 }
 
 impl ActivityKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::SignedIn,
         Self::WrongPassword,
         Self::Refused,
@@ -53,6 +55,7 @@ impl ActivityKind {
         Self::AccessKeyMade,
         Self::AccessKeyRevoked,
         Self::Sent,
+        Self::PasswordLinkMade,
     ];
 
     fn column(self) -> i64 {
@@ -64,6 +67,7 @@ impl ActivityKind {
             Self::AccessKeyMade => 5,
             Self::AccessKeyRevoked => 6,
             Self::Sent => 7,
+            Self::PasswordLinkMade => 8,
         }
     }
 
@@ -82,6 +86,7 @@ impl ActivityKind {
             Self::AccessKeyMade => "access-key-made",
             Self::AccessKeyRevoked => "access-key-revoked",
             Self::Sent => "sent",
+            Self::PasswordLinkMade => "password-link-made",
         }
     }
 }

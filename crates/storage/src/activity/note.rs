@@ -1,8 +1,10 @@
 //! Taking events down.
 
+use std::net::IpAddr;
+
 use super::{Activity, ActivityKind, ActivityNotice, ActivityPolicy, PROGRAM_CHARS_MAX, Place};
 use crate::sql::Value;
-use crate::{AccountTx, Result};
+use crate::{AccountTx, Protocol, Result};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
 
@@ -38,6 +40,21 @@ impl AccountTx<'_, '_> {
         let (protocol, program) = (String::new(), String::new());
         let detail = detail.to_owned();
         let event = Activity { kind, protocol, peer: None, program, detail, first, last, count: 1 };
+        self.put_activity(&event)
+    }
+
+    /// Takes down that the password was changed by a link, and from where.
+    pub(crate) fn note_link_used(&mut self, peer: IpAddr) -> Result<()> {
+        let event = Activity {
+            kind: ActivityKind::PasswordChanged,
+            protocol: Protocol::Http.as_str().to_owned(),
+            peer: Some(peer),
+            program: String::new(),
+            detail: "link".to_owned(),
+            first: self.now,
+            last: self.now,
+            count: 1,
+        };
         self.put_activity(&event)
     }
 

@@ -34,6 +34,7 @@
 //! | `acl-grantee` | rights are given to accounts that exist, and to organisation and teams of the owner, never to the owner |
 //! | `annotation-place` | an annotation of a message belongs to one that is there and no older, and counts what it takes |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |
+//! | `password-link` | a link that sets a password is of an account that is not blocked, and good for a week at most |
 //! | `rules-flag` | an account is said to have rules if and only if something is active |
 //! | `rules-single` | R-RESP-1: at most one script and one responder of an account are active |
 //! | `script-size` | a script has the size that its row says |

@@ -11,7 +11,7 @@ struct Rule {
     sql: &'static str,
 }
 
-const RULES: [Rule; 47] = [
+const RULES: [Rule; 48] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -296,6 +296,13 @@ const RULES: [Rule; 47] = [
               WHERE account_id NOT IN (SELECT id FROM account) \
               UNION SELECT account_id FROM confirmation \
               WHERE account_id NOT IN (SELECT id FROM account)",
+    },
+    Rule {
+        invariant: "password-link",
+        row: "account",
+        sql: "SELECT l.account_id FROM password_link l LEFT JOIN account a ON a.id = l.account_id \
+              WHERE a.id IS NULL OR a.blocked <> 0 OR length(l.secret) <> 32 \
+              OR l.expires <= l.created OR l.expires > l.created + 604800000000",
     },
     Rule {
         invariant: "rules-flag",

@@ -16,6 +16,7 @@ fn fill(store: &TestStore) {
             let verifier =
                 crate::ScramVerifier { salt: vec![1], iterations: 1, sealed_keys: vec![2] };
             julie.put_scram_verifier(None, &verifier)?;
+            julie.make_password_link(&[7; 32], 24, None)?;
             for _ in 0..3 {
                 julie.deliver(&message, Delivery::default())?;
             }
@@ -58,6 +59,9 @@ fn every_kind_of_damage_is_found() {
             (&["UPDATE mailbox SET unseen_count = 9 WHERE name = 'INBOX'"][..], "mailbox-counts"),
             (&["UPDATE scram_verifier SET access_key_id = 77"], "scram-verifier-of-password"),
             (&["UPDATE account SET password_hash = ''"], "scram-verifier-of-password"),
+            (&["UPDATE account SET blocked = 1"], "password-link"),
+            (&["UPDATE password_link SET expires = created + 604800000001"], "password-link"),
+            (&["UPDATE password_link SET expires = created"], "password-link"),
             (&["UPDATE mailbox SET deleted_count = 1 WHERE name = 'Junk'"], "mailbox-counts"),
             (&["UPDATE mailbox SET uid_next = 0 WHERE name = 'Junk'"], "uid-next-above-uids"),
             (&["UPDATE mailbox SET uid_next = 1 WHERE name = 'INBOX'"], "uid-next-above-uids"),

@@ -244,6 +244,8 @@ const OWNED: &[&str] = &[
     "DELETE FROM address WHERE account_id = ?1",
     "DELETE FROM scram_verifier WHERE account_id = ?1",
     "DELETE FROM access_key WHERE account_id = ?1",
+    // Who goes takes along what they handed out.
+    "DELETE FROM password_link WHERE account_id = ?1 OR made_by = ?1",
     "DELETE FROM sending WHERE account_id = ?1",
     "DELETE FROM sent_on WHERE account_id = ?1",
     "DELETE FROM activity WHERE account_id = ?1",

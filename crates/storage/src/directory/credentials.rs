@@ -1,6 +1,8 @@
 //! What signing in needs: the password hash and whether the account may be used (R-ADDR-8,
 //! R-ADDR-12). Passwords themselves never reach this crate.
 
+use std::net::IpAddr;
+
 use ids::{AccessKeyId, AccountId, Timestamp};
 
 use crate::change::Fact;
@@ -92,6 +94,16 @@ impl AccountTx<'_, '_> {
     pub fn set_password_hash(&mut self, password_hash: &str) -> Result<()> {
         self.require_own()?;
         self.require_left(Withdrawn::PASSWORD)?;
+        self.replace_password(password_hash, None)
+    }
+
+    /// The same whatever is withdrawn from the account; by a link that was used from `link_peer`, if
+    /// there is one.
+    pub(super) fn replace_password(
+        &mut self,
+        password_hash: &str,
+        link_peer: Option<IpAddr>,
+    ) -> Result<()> {
         if !password_hash.is_empty() {
             self.require_signs_in()?;
         }
@@ -102,7 +114,11 @@ impl AccountTx<'_, '_> {
             &[account, Value::Text(password_hash)],
         )?;
         self.drop_scram_verifier(None)?;
-        self.note_own(ActivityKind::PasswordChanged, "")?;
+        self.drop_password_link()?;
+        match link_peer {
+            Some(peer) => self.note_link_used(peer)?,
+            None => self.note_own(ActivityKind::PasswordChanged, "")?,
+        }
         self.record_fact(None, Fact::CredentialsChanged)
     }
 
@@ -121,6 +137,9 @@ impl AccountTx<'_, '_> {
     /// R-ADDR-12: a blocked account cannot sign in anywhere; its open sessions end.
     pub fn set_blocked(&mut self, blocked: bool) -> Result<()> {
         self.require_own()?;
+        if blocked {
+            self.drop_password_link()?;
+        }
         let account = Value::Int(self.account.get());
         let changed = self.sql.execute(
             "UPDATE account SET blocked = ?2, credential_version = credential_version + 1 \

@@ -1,7 +1,7 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
 //! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
-//! what deliveries, greylisting and the log of accounts remembered past its time, contents
+//! what deliveries, greylisting and the log of accounts remembered past its time, links that set passwords, contents
 //! and managed attachments that nothing names with their blobs, segments of the search index, stored sort keys of messages gone, packs and objects that no row names, free pages. Each
 //! step is many small transactions, so that writers hardly notice, and each is repeated by the
 //! next call where one is cut short.
@@ -19,6 +19,7 @@ mod expunged;
 mod greylist;
 mod objects;
 mod packs;
+mod password_links;
 mod rules;
 mod space;
 mod sweeps;
@@ -80,6 +81,7 @@ pub(crate) fn maintain(
     let settings = store.settings();
     sweeps::settle(store)?;
     greylist::purge(store)?;
+    password_links::purge(store)?;
     contacts::read_old(store)?;
     activity::purge(store, days_ago(store, settings.activity_days))?;
     let mut done = Maintained {

@@ -181,3 +181,16 @@ pub(crate) struct SecretRow {
     pub(crate) name: String,
     pub(crate) secret: Password,
 }
+
+/// A link that sets a password, which was just made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PasswordLinkRow {
+    /// The link itself, as secret as a password; absent where it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) link: Option<Password>,
+    /// Where it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sent_to: Option<String>,
+    /// From when on it is good for nothing.
+    pub(crate) expires: String,
+}
