@@ -75,6 +75,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 57, sql: include_str!("../migrations/0057_expunged_bytes.sql") },
     Migration { version: 58, sql: include_str!("../migrations/0058_special_use_entry.sql") },
     Migration { version: 59, sql: include_str!("../migrations/0059_sending_redirections.sql") },
+    Migration { version: 60, sql: include_str!("../migrations/0060_own_alarms.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.
