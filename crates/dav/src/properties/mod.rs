@@ -49,6 +49,8 @@ pub(crate) struct Described<'r> {
     pub(crate) members: &'r [String],
     /// For whom a principal acts, and how.
     pub(crate) proxied: &'r [(String, storage::Proxy)],
+    /// Of an object, where it is not what is stored.
+    pub(crate) length: Option<u64>,
     /// What was asked for of the object's data, ready.
     pub(crate) data: Option<&'r str>,
     /// A value that changes with anything in a home.

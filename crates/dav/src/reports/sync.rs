@@ -79,7 +79,7 @@ enum Rendered {
 impl Told<'_> {
     /// The answer with about `max` changes.
     fn render(&self, tx: &mut ReadTx<'_>, max: usize) -> Result<Rendered> {
-        let (put, folders, gone, up_to, truncated) =
+        let (mut put, folders, gone, up_to, truncated) =
             match tx.collection_changes(&self.collection, self.since, max)? {
                 CollectionChanges::TooOld => return Err(invalid_token()),
                 CollectionChanges::TooMany => return Err(too_few()),
@@ -87,6 +87,7 @@ impl Told<'_> {
                     (put, folders, gone, up_to, truncated)
                 }
             };
+        tx.show_objects(&self.collection, &mut put)?;
         let href: Arc<str> = href_of(&self.owner, &self.collection).into();
         let mut multistatus = Multistatus::new();
         let Exchange { actor, settings, .. } = self.exchange;
