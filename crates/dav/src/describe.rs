@@ -11,7 +11,7 @@ use storage::{
 };
 
 use crate::path::{self, object_href};
-use crate::properties::{Described, is_protected};
+use crate::properties::{Described, GUEST_EDITION, is_protected};
 use crate::public;
 use crate::reports::sync_home;
 use crate::resource::{Actor, Resource, group, href_of};
@@ -152,7 +152,7 @@ impl<'s> Describer<'s> {
                 // Each by the numbers of its owner, and what its guest has changed by theirs.
                 for one in tx.list_guest_collections(account.id, *home)? {
                     let own = one.guest.map(|guest| guest.modseq).unwrap_or_default();
-                    write!(tag, "-{}.{}.{own}", one.id, one.highest_modseq).ok();
+                    write!(tag, "-{}.{}.{own}.{GUEST_EDITION}", one.id, one.highest_modseq).ok();
                 }
                 if *home == Home::AddressBooks
                     && let Some(directory) = tx.directory_book(account.id)?

@@ -11,7 +11,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::object_href;
-use crate::properties::{parse_sync_token, sync_token};
+use crate::properties::{edition, parse_sync_token, sync_token};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::work::{Work, too_much};
@@ -124,7 +124,7 @@ impl Told<'_> {
             // RFC 6578 §3.6
             multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&too_many()));
         }
-        multistatus.sync_token(&sync_token(self.collection.id, up_to));
+        multistatus.sync_token(&sync_token(self.collection.id, up_to, edition(&self.collection)));
         Ok(Rendered::Whole(multistatus.finish()))
     }
 }
@@ -146,7 +146,7 @@ fn check_level(request: &Request, sync: &SyncCollection) -> Result<()> {
 /// Since when changes are told; `None`: all there is (RFC 6578 §3.4).
 fn since(collection: &Collection, sync: &SyncCollection) -> Result<Option<ModSeq>> {
     let Some(token) = &sync.token else { return Ok(None) };
-    match parse_sync_token(token) {
+    match parse_sync_token(token, edition(collection)) {
         Some((of, modseq)) if of == collection.id => Ok(Some(modseq)),
         _ => Err(invalid_token()),
     }

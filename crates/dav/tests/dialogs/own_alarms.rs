@@ -114,6 +114,14 @@ fn each_sees_and_sets_their_own() {
         assert_eq!(etags, [paul.get().await.header("etag")]);
         assert_eq!(paul.put(&alarm(10)).await.status, 204);
         assert_eq!(paul.sync(&token).await, (Vec::new(), token.clone()));
+        // From before each had their own.
+        let old = token.rsplit_once('-').unwrap().0;
+        let body = format!(
+            "<sync-collection xmlns=\"DAV:\"><sync-token>{old}</sync-token><sync-level>1</sync-level>\
+             <prop/></sync-collection>"
+        );
+        let refused = paul.ask("REPORT", "", "", &body).await;
+        assert_eq!((refused.status, refused.failed()), (403, "D:valid-sync-token"));
         // RFC 4791 §5.3.4: the etag is told where what was put is what is got.
         let first = paul.put(&format!("{}LOCATION:x\r\n", alarm(11))).await;
         assert_eq!((first.status, first.header("etag")), (204, ""));

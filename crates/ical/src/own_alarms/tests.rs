@@ -1,7 +1,8 @@
 use super::*;
 use crate::limits::Limits;
 
-const ALARM: &str = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:Soon\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\n";
+const ALARM: &str =
+    "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:Soon\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\n";
 const OTHER: &str = "BEGIN:VALARM\r\nACTION:AUDIO\r\nTRIGGER:-PT1H\r\nEND:VALARM\r\n";
 
 fn calendar(parts: &str) -> String {
@@ -129,7 +130,8 @@ fn what_else_differs_is_another_object() {
 
 #[test]
 fn no_bytes_are_lost_and_none_make_it_panic() {
-    let text = calendar(&(event("", &format!("{ALARM}X-MOZ-LASTACK:1\r\n")) + &event(MONDAY, OTHER)));
+    let text =
+        calendar(&(event("", &format!("{ALARM}X-MOZ-LASTACK:1\r\n")) + &event(MONDAY, OTHER)));
     let mut random = fastrand::Rng::with_seed(5);
     for _ in 0..20_000 {
         let mut bytes = text.as_bytes().to_vec();
