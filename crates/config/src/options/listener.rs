@@ -39,8 +39,8 @@ sections! {
         proxy_protocol: Vec<Network> = default [], since "0.1";
 
         /// IMAP capabilities that this listener neither announces nor allows, such as
-        /// `["COMPRESS=DEFLATE", "NOTIFY"]`. For one account there is
-        /// `posthorn account capability`.
+        /// `["COMPRESS=DEFLATE", "NOTIFY"]`. With one that IMAP4rev2 includes, such as `IDLE`,
+        /// IMAP4rev2 goes too. For one account there is `posthorn account capability`.
         capabilities_off: Vec<Word> = default [], since "0.1";
     }
 

@@ -35,9 +35,11 @@ sections! {
 
         /// Memory for the envelopes, structures and headers that were read last. Mail programs
         /// ask for the same ones again and again; what is in memory is answered several times
-        /// faster. A message takes some 2 KiB of it.
+        /// faster. A message takes some 2 KiB of it. Where it is not set, it may become a
+        /// sixteenth of the machine's memory, or of what the control group allows: 64 MiB at
+        /// least, and 1 GiB at most.
         /// A change takes effect with the next start.
-        content_cache: u64 = default "64 MiB", since "0.1";
+        content_cache: Option<u64> = optional "256 MiB", since "0.1";
 
         /// Memory for messages that wait to be written; more of them wait before that.
         /// A change takes effect with the next start.

@@ -13,9 +13,7 @@ pub(crate) struct SwitchedOff {
 }
 
 /// Capabilities that make no sense without another, which may itself need a third.
-const NEEDS: [(&str, &str); 22] = [
-    // RFC 9051 §6.3.1: beside IMAP4rev1 it has to be enabled.
-    ("IMAP4rev2", "ENABLE"),
+const NEEDS: [(&str, &str); 21] = [
     // RFC 7162 §3.2.3: QRESYNC includes CONDSTORE.
     ("QRESYNC", "CONDSTORE"),
     ("QRESYNC", "ENABLE"),
@@ -41,6 +39,26 @@ const NEEDS: [(&str, &str); 22] = [
     ("RIGHTS=texkn", "ACL"),
     ("URL-PARTIAL", "URLAUTH"),
     ("QUOTASET", "QUOTA"),
+];
+
+/// What IMAP4rev2 includes (RFC 9051 Appendix E): a client that finds it announced asks for none of
+/// these by name.
+const REV2_HAS: [&str; 14] = [
+    // RFC 9051 §6.3.1: beside IMAP4rev1 it has to be enabled.
+    "ENABLE",
+    "NAMESPACE",
+    "UNSELECT",
+    "UIDPLUS",
+    "ESEARCH",
+    "SEARCHRES",
+    "IDLE",
+    "SASL-IR",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "MOVE",
+    "BINARY",
+    "SPECIAL-USE",
+    "STATUS=SIZE",
 ];
 
 impl SwitchedOff {
@@ -81,10 +99,10 @@ impl SwitchedOff {
                     || family.is_some_and(|family| off.eq_ignore_ascii_case(family))
             })
         };
+        let is_without = |needed: &str| self.contains(settings, needed);
         is_named(capability)
-            || NEEDS
-                .iter()
-                .any(|(name, needed)| *name == capability && self.contains(settings, needed))
+            || NEEDS.iter().any(|(name, needed)| *name == capability && is_without(needed))
+            || (capability == "IMAP4rev2" && REV2_HAS.into_iter().any(is_without))
     }
 
     fn names<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = &'a String> {
@@ -110,10 +128,28 @@ mod tests {
             ("STATUS=SIZE", true),
             ("ESORT", true),
             ("CONTEXT=SORT", true),
+            ("IMAP4rev2", true),
+            ("IMAP4rev1", false),
             ("NOTIFY", false),
             ("STATUS=OTHER", false),
         ] {
             assert_eq!(off.contains(&settings, name), expect, "{name}");
+        }
+    }
+
+    #[test]
+    fn rev2_goes_with_what_it_has() {
+        let is_rev2_off = |name: &str| {
+            let disabled_capabilities = vec![name.to_owned()];
+            let settings = Settings { disabled_capabilities, ..Settings::default() };
+            SwitchedOff::default().contains(&settings, "IMAP4rev2")
+        };
+        for name in REV2_HAS {
+            assert!(is_rev2_off(name), "{name}");
+        }
+        // RFC 9051 Appendix E: it has LITERAL-, and of what is SORT's nothing.
+        for name in ["LITERAL+", "SORT", "CONDSTORE"] {
+            assert!(!is_rev2_off(name), "{name}");
         }
     }
 

@@ -190,6 +190,7 @@ async fn nothing_is_announced_that_lacks_what_it_needs() {
         (
             &["ESEARCH", "LIST-EXTENDED"][..],
             &[
+                "IMAP4rev2",
                 "SEARCHRES",
                 "MULTISEARCH",
                 "CONTEXT=SEARCH",
@@ -203,7 +204,8 @@ async fn nothing_is_announced_that_lacks_what_it_needs() {
         (&["ACL"], &["RIGHTS=texkn", "LIST-MYRIGHTS"]),
         (&["URLAUTH"], &["URL-PARTIAL", "URLAUTH=BINARY"]),
         (&["ENABLE"], &["IMAP4rev2", "QRESYNC", "UIDONLY", "UTF8=ACCEPT"]),
-        (&["SPECIAL-USE"], &["CREATE-SPECIAL-USE", "XLIST"]),
+        (&["SPECIAL-USE"], &["IMAP4rev2", "CREATE-SPECIAL-USE", "XLIST"]),
+        (&["IDLE", "MOVE"], &["IMAP4rev2"]),
     ] {
         let ([_, all], _) = connect(&house, &[]).await;
         let ([_, after], _) = connect(&house, off).await;

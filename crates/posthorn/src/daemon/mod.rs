@@ -20,6 +20,7 @@ mod listeners;
 mod log_writer;
 mod logging;
 mod maintenance;
+mod memory;
 mod metrics;
 mod open;
 mod peers;

@@ -137,7 +137,8 @@ fn storage_settings(config: &Config) -> Result<storage::Settings, Failure> {
     settings.index_cache_bytes = bytes(config.search.cache);
     settings.readers = count(config.storage.readers);
     settings.queue_bytes_max = config.storage.write_queue;
-    settings.content_cache_bytes = config.storage.content_cache;
+    settings.content_cache_bytes =
+        config.storage.content_cache.unwrap_or_else(super::memory::share);
     settings.share_notices = Some(Arc::new(dav::Notifications));
     set_storage_limits(&mut settings, config);
     Ok(settings)

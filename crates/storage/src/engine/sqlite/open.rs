@@ -12,6 +12,9 @@ use crate::{Result, Settings, StorageError, migrate};
 
 /// LIMIT: prepared statements kept per connection; there are some 150 texts in all.
 const STATEMENTS: usize = 256;
+/// LIMIT: bytes of the file that are mapped: all of it, however long it gets. Only addresses are
+/// taken for that, of which there are more.
+const MAPPED_MAX: i64 = 1 << 40;
 /// How long a lock that should not exist is waited for: nobody else writes.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -56,7 +59,7 @@ pub(super) fn configure(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "foreign_keys", true).map_err(error)?;
     // In KiB: 64 MiB of pages per connection at most.
     connection.pragma_update(None, "cache_size", -64 * 1024).map_err(error)?;
-    connection.pragma_update(None, "mmap_size", 1_i64 << 30).map_err(error)?;
+    connection.pragma_update(None, "mmap_size", MAPPED_MAX).map_err(error)?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(error)?;
     Ok(())
 }
