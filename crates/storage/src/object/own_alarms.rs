@@ -217,6 +217,10 @@ impl AccountTx<'_, '_> {
         if hash == before {
             return Ok(());
         }
+        if data.len() > BYTES_MAX {
+            let (size_bytes, limit_bytes) = (data.len() as u64, BYTES_MAX as u64);
+            return Err(StorageError::TooBig { size_bytes, limit_bytes });
+        }
         let key = [Value::Int(there.id.get()), Value::Int(guest.get())];
         match hash {
             None => {

@@ -12,6 +12,12 @@ fn alarm(minutes: u32) -> String {
     format!("BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT{minutes}M\r\nEND:VALARM\r\n")
 }
 
+/// An alarm of more than 16 KiB.
+fn much() -> String {
+    let text = format!("DESCRIPTION:{}\r\nEND:VALARM", "x".repeat(16 * 1024));
+    alarm(5).replace("END:VALARM", &text)
+}
+
 fn text(uid: &str, rest: &str) -> String {
     String::from_utf8(event(uid, &format!("{AT_NINE}{rest}"))).unwrap()
 }
@@ -182,8 +188,7 @@ fn they_are_bounded() {
             }
         }
         assert_eq!(seen(store, &paul, "f"), text("6", ""));
-        let much = "DESCRIPTION:".to_owned() + &"x".repeat(16 * 1024) + "\r\nEND:VALARM";
-        let much = text("1", &alarm(5).replace("END:VALARM", &much));
+        let much = text("1", &much());
         assert_eq!(write(store, &paul, "a", &much).unwrap().outcome, PutOutcome::TooBig);
         assert_eq!(seen(store, &paul, "a"), text("1", &alarm(5)));
         // The owner's count as the object's.
@@ -252,16 +257,27 @@ fn they_go_with_what_they_are_in() {
     });
 }
 
-/// COPY or MOVE by Paul.
+/// COPY or MOVE.
 fn transfer(
+    store: &TestStore,
+    kind: TransferKind,
+    from: (&Collection, &'static str),
+    to: (&Collection, &'static str),
+    actor: AccountId,
+) {
+    let done = try_transfer(store, kind, from, to, actor).unwrap();
+    assert!(matches!(done, PutOutcome::Created | PutOutcome::Replaced), "{done:?}");
+}
+
+fn try_transfer(
     store: &TestStore,
     kind: TransferKind,
     (from, name): (&Collection, &'static str),
     (to, new): (&Collection, &'static str),
     actor: AccountId,
-) -> PutOutcome {
+) -> Result<PutOutcome> {
     let (from, to) = (from.clone(), to.clone());
-    let done = store.write(move |tx| {
+    store.write(move |tx| {
         let object = tx.find_object(from.id, name)?.unwrap();
         let transfer = Transfer { kind, from: &from, object: &object, to: &to, name: new };
         if from.account == to.account {
@@ -270,8 +286,7 @@ fn transfer(
         }
         tx.lock_transfer(&transfer)?;
         tx.transfer_between(actor, &transfer, &NO_CONDITION, Answering::Silent, &|_| None)
-    });
-    done.unwrap()
+    })
 }
 
 #[test]
@@ -308,6 +323,14 @@ fn what_is_carried_is_what_is_seen() {
         transfer(store, copy, (&other, "a"), (&own, "c"), julie);
         assert_eq!(seen(store, &own, "c"), text("1", &alarm(5)));
         assert_eq!(seen(store, &as_paul, "c"), text("1", ""));
+        // What is too much of one's own is so by every way.
+        write(store, &own, "d", &text("4", &much())).unwrap();
+        let refused = try_transfer(store, copy, (&own, "d"), (&in_other, "d"), paul);
+        assert!(matches!(refused, Err(StorageError::TooBig { .. })), "{refused:?}");
+        assert!(look(store, &other, "d").is_none());
+        write(store, &private, "d", &text("4", &much())).unwrap();
+        let refused = try_transfer(store, copy, (&private, "d"), (&in_other, "d"), paul);
+        assert_eq!(refused.unwrap(), PutOutcome::TooBig);
     });
 }
 
