@@ -26,12 +26,13 @@ pub fn is_same_but_alarms(one: &[u8], other: &[u8], limits: &Limits) -> bool {
 /// What a component says, in one spelling. As deep as [`Limits::depth_max`] let it be read.
 fn said(component: &Component, depth: usize) -> Said {
     let is_part = depth == 1 && ["VEVENT", "VTODO"].iter().any(|name| component.is(name));
-    let counts = |line: &&Line| match depth {
-        0 => !is_default(line),
-        1 => !RAISED.contains(&line.name()) && !(is_part && is_note(line.name())),
-        _ => true,
+    let is_passed_over = |line: &Line| match depth {
+        0 => is_default(line),
+        1 => RAISED.contains(&line.name()) || is_part && is_note(line.name()),
+        _ => false,
     };
-    let mut lines: Vec<Spelled> = component.lines.iter().filter(counts).map(spelled).collect();
+    let lines = component.lines.iter().filter(|line| !is_passed_over(line));
+    let mut lines: Vec<Spelled> = lines.map(spelled).collect();
     lines.sort_unstable();
     let within = component.components.iter();
     let within = within.filter(|within| match depth {
