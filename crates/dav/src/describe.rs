@@ -11,7 +11,7 @@ use storage::{
 };
 
 use crate::path::{self, object_href};
-use crate::properties::{Described, is_protected};
+use crate::properties::{Described, GUEST_EDITION, is_protected};
 use crate::public;
 use crate::reports::sync_home;
 use crate::resource::{Actor, Resource, group, href_of};
@@ -27,6 +27,9 @@ pub(crate) struct Describer<'s> {
     shares: HashMap<CollectionId, Vec<CollectionShare>>,
     dead: HashMap<CollectionId, Vec<DeadProperty>>,
     reads_dead_of_objects: bool,
+    reads_lengths: bool,
+    /// Of the object that was read last, where it is seen with one's own alarms.
+    shown_length: Option<(ObjectId, u64)>,
     objects_with_dead: HashMap<CollectionId, HashSet<ObjectId>>,
     /// Of the object that was read last: those of all would be as much as a quota is.
     dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
@@ -62,6 +65,8 @@ impl<'s> Describer<'s> {
             shares: HashMap::new(),
             dead: HashMap::new(),
             reads_dead_of_objects: true,
+            reads_lengths: true,
+            shown_length: None,
             objects_with_dead: HashMap::new(),
             dead_of_object: None,
             locks: HashMap::new(),
@@ -87,6 +92,11 @@ impl<'s> Describer<'s> {
     pub(crate) fn for_request(mut self, wanted: &PropertyRequest) -> Self {
         self.reads_acl = wanted.names(&Name::dav("acl"));
         self.reads_home_token = wanted.names(&Name::dav("sync-token"));
+        self.reads_lengths = match &wanted.properties {
+            PropertySet::Names => false,
+            PropertySet::All(_) => true,
+            PropertySet::These(names) => names.contains(&Name::dav("getcontentlength")),
+        };
         self.reads_dead_of_objects = match &wanted.properties {
             PropertySet::Names | PropertySet::All(_) => true,
             PropertySet::These(names) => !names.iter().all(is_protected),
@@ -142,7 +152,7 @@ impl<'s> Describer<'s> {
                 // Each by the numbers of its owner, and what its guest has changed by theirs.
                 for one in tx.list_guest_collections(account.id, *home)? {
                     let own = one.guest.map(|guest| guest.modseq).unwrap_or_default();
-                    write!(tag, "-{}.{}.{own}", one.id, one.highest_modseq).ok();
+                    write!(tag, "-{}.{}.{own}.{GUEST_EDITION}", one.id, one.highest_modseq).ok();
                 }
                 if *home == Home::AddressBooks
                     && let Some(directory) = tx.directory_book(account.id)?
@@ -184,6 +194,10 @@ impl<'s> Describer<'s> {
                 });
             }
         } else if let Resource::Object(.., object) = resource {
+            if self.reads_lengths && collection.guest.is_some() {
+                let shown = tx.load_shown_object(collection, object.id)?;
+                self.shown_length = Some((object.id, shown.len() as u64));
+            }
             // What is in a collection has the list of it.
             if let Entry::Vacant(shares) = self.shares.entry(id)
                 && self.reads_acl
@@ -293,8 +307,10 @@ impl<'s> Describer<'s> {
             (Some(_), _) => None,
             (None, _) => collection.and_then(|id| self.dead.get(&id)),
         };
+        let read = self.shown_length.filter(|(read, _)| object == Some(*read));
         Described {
             resource,
+            length: read.map(|(_, length)| length),
             actor: self.actor,
             settings: self.settings,
             rights: collection.and_then(|id| self.rights.get(&id).copied()).unwrap_or_default(),

@@ -302,7 +302,7 @@ pub(crate) fn find_member(
     let Some((parent, name)) = target.object_name() else { return Ok(None) };
     let Some(collection) = find_collection(tx, actor, target, &parent)? else { return Ok(None) };
     require_open(&collection)?;
-    let Some(object) = tx.find_object(collection.id, name)? else { return Ok(None) };
+    let Some(object) = tx.find_shown_object(&collection, name)? else { return Ok(None) };
     let href = href_of(&target.owner, &collection);
     let (owner, collection) = (target.owner.clone(), Arc::new(collection));
     Ok(Some(Resource::Object(owner, collection, href.into(), Box::new(object))))
@@ -398,7 +398,8 @@ pub(crate) fn members(
                 let direct = below.into_iter().filter(|one| one.name.matches('/').count() == level);
                 found.extend(direct.map(|one| Resource::Collection(owner.clone(), Box::new(one))));
             }
-            let objects = tx.list_objects(collection.id)?;
+            let mut objects = tx.list_objects(collection.id)?;
+            tx.show_objects(collection, &mut objects)?;
             found.extend(objects.into_iter().map(|object| {
                 Resource::Object(owner.clone(), shared.clone(), href.clone(), Box::new(object))
             }));

@@ -19,6 +19,8 @@
 //!
 //! A [`ManagedAttachment`] is written into an object and out of it without touching anything else.
 //!
+//! [`OwnAlarms`] are what of an object is one person's alone, taken out of it and put into it.
+//!
 //! A [`CalendarFile`] takes a whole calendar apart into objects, a [`JoinedCalendar`] puts objects together.
 //!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
@@ -35,6 +37,7 @@ mod fold;
 mod limits;
 mod line;
 mod object;
+mod own_alarms;
 mod query;
 mod recur;
 pub mod scheduling;
@@ -59,6 +62,7 @@ pub use line::{Line, Parameter};
 pub use object::{
     CalendarObject, ComponentKind, Invalid, ObjectFacts, Schedule, SeveralOrganizers,
 };
+pub use own_alarms::{OwnAlarms, is_same_but_alarms};
 pub use query::{
     Availability, Busy, BusyTimes, CalendarSelection, CardFilter, CardPropertyFilter,
     CardPropertyTest, Collation, ComponentFilter, ComponentSelection, ComponentTest, MatchKind,

@@ -175,6 +175,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::CollectionDepth => "levels in a collection name are",
         LimitKind::CollectionName => "bytes in a collection name are",
         LimitKind::Objects => "objects in a collection are",
+        LimitKind::OwnAlarms => "events of others with alarms of one's own are",
         LimitKind::DeadProperties => "properties are",
         LimitKind::Locks => "locks are",
     }

@@ -68,6 +68,8 @@ pub enum LimitKind {
     CollectionName,
     /// Objects in one collection.
     Objects,
+    /// Objects of others in which one account has alarms of its own.
+    OwnAlarms,
     /// Properties of one resource that mean nothing to the server.
     DeadProperties,
     /// Write locks on what is one account's.

@@ -76,6 +76,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 58, sql: include_str!("../migrations/0058_special_use_entry.sql") },
     Migration { version: 59, sql: include_str!("../migrations/0059_sending_redirections.sql") },
     Migration { version: 60, sql: include_str!("../migrations/0060_password_link.sql") },
+    Migration { version: 61, sql: include_str!("../migrations/0061_own_alarms.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

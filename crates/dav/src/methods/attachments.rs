@@ -160,8 +160,8 @@ fn change(
             of_outcome(outcome, Home::Calendars, &of.owner, &of.href)?;
         }
     }
-    let object = tx.find_object(of.collection.id, name.as_str())?.ok_or(DavError::NOT_FOUND)?;
-    let bytes = shows.then(|| tx.load_object(object.id)).transpose()?;
+    let object = tx.find_shown_object(&of.collection, name.as_str())?.ok_or(DavError::NOT_FOUND)?;
+    let bytes = shows.then(|| tx.load_shown_object(&of.collection, object.id)).transpose()?;
     Ok(Changed { object, bytes })
 }
 

@@ -135,9 +135,9 @@ struct Stored {
 
 impl Stored {
     fn at(tx: &mut ReadTx<'_>, to: &Collection, name: &str, shows: bool) -> Result<Self> {
-        let object = tx.find_object(to.id, name)?;
+        let object = tx.find_shown_object(to, name)?;
         let shown = object.as_ref().filter(|_| shows);
-        let bytes = shown.map(|object| tx.load_object(object.id)).transpose()?;
+        let bytes = shown.map(|object| tx.load_shown_object(to, object.id)).transpose()?;
         Ok(Self { object, bytes })
     }
 

@@ -33,7 +33,8 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
     let unmodified_since = date("if-unmodified-since", &if_match);
     let (object, bytes) = exchange
         .read(move |exchange, tx| {
-            let Resource::Object(.., object) = resource::find(tx, &exchange.actor, &place)? else {
+            let found = resource::find(tx, &exchange.actor, &place)?;
+            let Resource::Object(_, collection, _, object) = found else {
                 return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
             };
             let modified = object.modified.as_secs();
@@ -47,7 +48,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
             {
                 return Ok((object, None));
             }
-            let bytes = tx.load_object(object.id)?;
+            let bytes = tx.load_shown_object(&collection, object.id)?;
             Ok((object, Some(bytes)))
         })
         .await?;
@@ -134,8 +135,8 @@ pub(crate) async fn or_what_is_there(
         .read(move |exchange, tx| {
             let found = resource::find(tx, &exchange.actor, &place)?;
             let href = found.href();
-            let Resource::Object(.., object) = found else { return Ok(None) };
-            let bytes = tx.load_object(object.id)?;
+            let Resource::Object(_, collection, _, object) = found else { return Ok(None) };
+            let bytes = tx.load_shown_object(&collection, object.id)?;
             Ok(Some((href, object, bytes)))
         })
         .await;

@@ -152,10 +152,10 @@ impl List {
             Some(Place::Member(home, owner, names)) => here(tx, home, &owner, names)?,
             _ => None,
         };
-        let Some((home, names)) = here else { return Ok(None) };
+        let Some(Here { home, names, as_guest }) = here else { return Ok(None) };
         let path = names.join("/");
         let locks = tx.locks_on(account, home, &path, now)?;
-        let etag = etag_at(tx, home, &names)?;
+        let etag = etag_at(tx, home, &names, as_guest)?;
         Ok(Some(self.conditions.iter().all(|(positive, state)| {
             let is_so = match state {
                 State::Token(token) => locks.iter().any(|lock| lock.token == *token),
@@ -166,17 +166,25 @@ impl List {
     }
 }
 
-/// The names of what is the account's, in its own home or in that of whom it is shared with.
+/// What is the account's, by its names there.
+struct Here {
+    home: Home,
+    names: Vec<String>,
+    /// Whether it was named as in the home of whom it is shared with.
+    as_guest: bool,
+}
+
+/// What is the account's, in its own home or in that of whom it is shared with.
 fn here(
     tx: &mut AccountTx<'_, '_>,
     home: Home,
     owner: &str,
     names: Vec<String>,
-) -> Result<Option<(Home, Vec<String>)>> {
+) -> Result<Option<Here>> {
     let Ok(address) = Address::parse(owner) else {
         // Somebody elsewhere, who has what is shared with them and no more.
         let names = names_at(tx, home, &names)?;
-        return Ok(names.map(|names| (home, names)));
+        return Ok(names.map(|names| Here { home, names, as_guest: true }));
     };
     let Some(owner) = tx.find_account(&address)?.map(|found| found.id) else { return Ok(None) };
     if owner == tx.actor()
@@ -186,13 +194,21 @@ fn here(
         // Whose it is decides, and not in whose home it stands.
         let rest = names.into_iter().skip(1);
         let is_here = found.account == tx.id();
-        return Ok(is_here.then(|| (home, std::iter::once(found.name).chain(rest).collect())));
+        return Ok(is_here.then(|| {
+            let names = std::iter::once(found.name).chain(rest).collect();
+            Here { home, names, as_guest: true }
+        }));
     }
-    Ok((owner == tx.id()).then_some((home, names)))
+    Ok((owner == tx.id()).then_some(Here { home, names, as_guest: false }))
 }
 
 /// What whoever asks may not read has none: a condition would tell them of it.
-fn etag_at(tx: &mut AccountTx<'_, '_>, home: Home, names: &[String]) -> Result<Option<String>> {
+fn etag_at(
+    tx: &mut AccountTx<'_, '_>,
+    home: Home,
+    names: &[String],
+    as_guest: bool,
+) -> Result<Option<String>> {
     let account = tx.id();
     let Some((name, above)) = names.split_last() else { return Ok(None) };
     let Some(collection) = tx.find_collection(account, home, &above.join("/"))? else {
@@ -203,7 +219,9 @@ fn etag_at(tx: &mut AccountTx<'_, '_>, home: Home, names: &[String]) -> Result<O
     if !rights.contains(CollectionRights::READ) {
         return Ok(None);
     }
-    Ok(tx.find_object(collection.id, name)?.map(|object| object.etag()))
+    let seen = if as_guest { tx.as_guest(actor, collection)? } else { Some(collection) };
+    let Some(seen) = seen else { return Ok(None) };
+    Ok(tx.find_shown_object(&seen, name)?.map(|object| object.etag()))
 }
 
 #[cfg(test)]

@@ -120,17 +120,20 @@ fn find(tx: &mut AccountTx<'_, '_>, home: storage::Home, names: &[String]) -> Re
         // A home, or another place of the server's own.
         return Ok(There::Collection);
     }
-    let account = tx.id();
+    let (account, actor) = (tx.id(), tx.actor());
     let as_guest = crate::resource::names_at(tx, home, names)?;
     let names = as_guest.as_deref().unwrap_or(names);
     if tx.find_collection(account, home, &names.join("/"))?.is_some() {
         return Ok(There::Collection);
     }
     let Some((name, above)) = names.split_last() else { return Ok(There::Nothing) };
-    let Some(parent) = tx.find_collection(account, home, &above.join("/"))? else {
-        return Ok(There::Nothing);
+    let parent = tx.find_collection(account, home, &above.join("/"))?;
+    let parent = match (parent, as_guest.is_some()) {
+        (Some(parent), true) => tx.as_guest(actor, parent)?,
+        (parent, _) => parent,
     };
-    let found = tx.find_object(parent.id, name)?;
+    let Some(parent) = parent else { return Ok(There::Nothing) };
+    let found = tx.find_shown_object(&parent, name)?;
     Ok(found.map_or(There::Nothing, |object| There::Object(Box::new(object))))
 }
 

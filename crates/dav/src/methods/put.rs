@@ -124,10 +124,11 @@ async fn write(exchange: &Exchange, target: &Target, ready: Ready) -> Result<Ans
                     Condition { tokens: &tokens, if_schedule_tag, ..Condition::default() };
                 let put = tx.put_scheduled(&collection, &name, &object, &condition)?;
                 let stored = match shows {
-                    Some(_) => tx.find_object(collection.id, name.as_str())?,
+                    Some(_) => tx.find_shown_object(&collection, name.as_str())?,
                     None => None,
                 };
-                let bytes = stored.as_ref().map(|stored| tx.load_object(stored.id)).transpose()?;
+                let id = stored.as_ref().map(|stored| stored.id);
+                let bytes = id.map(|id| tx.load_shown_object(&collection, id)).transpose()?;
                 Ok((put, stored.zip(bytes)))
             },
         )
@@ -197,6 +198,7 @@ pub(crate) fn of_outcome(
         PutOutcome::TooManyAttachments => {
             DavError::forbidden(Name::caldav("max-attachments-per-resource"))
         }
+        PutOutcome::TooBig => DavError::forbidden(Name::caldav("max-resource-size")),
         PutOutcome::TooManyAttendees => {
             DavError::forbidden(Name::caldav("max-attendees-per-instance"))
         }

@@ -2,7 +2,7 @@
 
 use storage::{Account, Collection, CollectionKind, CollectionRights, Components};
 
-use super::{Described, Found, http_date, rfc3339, sync_token, write_quota};
+use super::{Described, Found, edition, http_date, rfc3339, sync_token, write_quota};
 use crate::methods::push::is_told_of;
 use crate::push;
 use crate::resource::href_of;
@@ -79,7 +79,7 @@ impl Described<'_> {
                 None => false,
             },
             CALENDAR_SERVER if name.local() == "getctag" => {
-                let tag = sync_token(collection.id, collection.highest_modseq);
+                let tag = sync_token(collection.id, collection.highest_modseq, edition(collection));
                 write_text(writer, name, tag.strip_prefix("data:,"))
             }
             CALENDAR_SERVER => self.write_sharing(writer, name, account, collection),
@@ -106,7 +106,8 @@ impl Described<'_> {
             }
             // RFC 6578 §4
             "sync-token" => {
-                let token = sync_token(collection.id, collection.highest_modseq);
+                let token =
+                    sync_token(collection.id, collection.highest_modseq, edition(collection));
                 writer.text_element(name, &token);
             }
             "creationdate" => writer.text_element(name, &rfc3339(collection.created)),

@@ -8,7 +8,10 @@ mod sharing;
 mod support;
 mod update;
 
-use storage::{Account, CollectionRights, CollectionShare, DeadProperty, Home, Lock, Object};
+use storage::{
+    Account, Collection, CollectionKind, CollectionRights, CollectionShare, DeadProperty, Home,
+    Lock, Object,
+};
 
 use crate::path;
 use crate::resource::{Actor, Resource};
@@ -49,6 +52,8 @@ pub(crate) struct Described<'r> {
     pub(crate) members: &'r [String],
     /// For whom a principal acts, and how.
     pub(crate) proxied: &'r [(String, storage::Proxy)],
+    /// Of an object, where it is not what is stored.
+    pub(crate) length: Option<u64>,
     /// What was asked for of the object's data, ready.
     pub(crate) data: Option<&'r str>,
     /// A value that changes with anything in a home.
@@ -294,13 +299,35 @@ pub(crate) fn quoted_etag(object: &Object) -> String {
     format!("\"{}\"", object.etag())
 }
 
-/// The sync-token of a collection (RFC 6578 §4): where it stands.
-pub(crate) fn sync_token(collection: ids::CollectionId, modseq: ids::ModSeq) -> String {
-    format!("data:,{}-{}", collection.get(), modseq.get())
+/// Raised where what is seen of calendars of others becomes another without any change of theirs: programs
+/// read them anew then.
+pub(crate) const GUEST_EDITION: &str = "1";
+
+/// The edition of what is seen of a collection; `None` where that is what its owner sees.
+pub(crate) fn edition(collection: &Collection) -> Option<&'static str> {
+    let is_calendar = collection.kind == CollectionKind::Calendar;
+    (is_calendar && collection.guest.is_some()).then_some(GUEST_EDITION)
 }
 
-/// What a sync-token says.
-pub(crate) fn parse_sync_token(token: &str) -> Option<(ids::CollectionId, ids::ModSeq)> {
+/// The sync-token of a collection (RFC 6578 §4): where it stands.
+pub(crate) fn sync_token(
+    collection: ids::CollectionId,
+    modseq: ids::ModSeq,
+    edition: Option<&str>,
+) -> String {
+    let token = format!("data:,{}-{}", collection.get(), modseq.get());
+    edition.map_or(token.clone(), |edition| format!("{token}-{edition}"))
+}
+
+/// What a sync-token of this edition says.
+pub(crate) fn parse_sync_token(
+    token: &str,
+    edition: Option<&str>,
+) -> Option<(ids::CollectionId, ids::ModSeq)> {
+    let token = match edition {
+        Some(edition) => token.strip_suffix(edition)?.strip_suffix('-')?,
+        None => token,
+    };
     let (collection, modseq) = token.strip_prefix("data:,")?.split_once('-')?;
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !plain(collection) || !plain(modseq) {

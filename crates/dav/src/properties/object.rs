@@ -18,7 +18,10 @@ impl Described<'_> {
         match (name.namespace(), name.local()) {
             (DAV, "getetag") => writer.text_element(name, &quoted_etag(object)),
             (DAV, "getcontenttype") => writer.text_element(name, &object.media_type),
-            (DAV, "getcontentlength") => writer.text_element(name, &object.size_bytes.to_string()),
+            (DAV, "getcontentlength") => {
+                let length = self.length.unwrap_or(object.size_bytes);
+                writer.text_element(name, &length.to_string());
+            }
             (DAV, "getlastmodified") => writer.text_element(name, &http_date(object.modified)),
             (DAV, "creationdate") => writer.text_element(name, &rfc3339(object.created)),
             (CALDAV, "schedule-tag") => match object.schedule_tag() {

@@ -77,7 +77,9 @@ fn message(
         writer.text_element(&name("topic"), &topic(key, collection));
         if changed.content {
             writer.element(&name("content-update"), |writer| {
-                writer.text_element(&Name::dav("sync-token"), &sync_token(collection, modseq));
+                // Its owner's: who has it from somebody else knows another, and synchronises all the same.
+                let token = sync_token(collection, modseq, None);
+                writer.text_element(&Name::dav("sync-token"), &token);
             });
         }
         if changed.properties {

@@ -79,8 +79,7 @@ fn find_matching(
     let mut found = sure;
     let limits = &exchange.settings.objects.ical;
     for chunk in pieces(&doubtful, |object| object.size_bytes) {
-        let ids: Vec<ObjectId> = chunk.iter().map(|object| object.id).collect();
-        let bytes = tx.load_object_bytes(&ids)?;
+        let bytes = load(tx, collection, chunk)?;
         for object in chunk {
             let bytes = bytes.get(&object.id);
             if bytes.is_some_and(|bytes| calendar_data::matches(bytes, filter, zone, limits, work))
@@ -92,6 +91,7 @@ fn find_matching(
         }
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));
+    tx.show_objects(collection, &mut found)?;
     Ok(found)
 }
 
@@ -137,7 +137,10 @@ pub(super) fn render(
                 Resource::Object(owner, shared, href, Box::new(object.clone()))
             })
             .collect();
-        let data = if wants_data(request) { load(tx, chunk)? } else { HashMap::new() };
+        let data = match wants_data(request) {
+            true => load(tx, &shared, chunk)?,
+            false => HashMap::new(),
+        };
         for resource in &resources {
             describer.read(tx, resource)?;
             let data = select(exchange, resource, &data, request, zone, &mut work)?;
@@ -160,9 +163,16 @@ pub(super) fn wants_data(request: &PropertyRequest) -> bool {
     request.calendar_data.is_some() || request.address_data.is_some()
 }
 
-pub(crate) fn load(tx: &mut ReadTx<'_>, objects: &[Object]) -> Result<HashMap<ObjectId, Vec<u8>>> {
+/// The bytes of objects of a collection, as they are seen there.
+fn load(
+    tx: &mut ReadTx<'_>,
+    collection: &Collection,
+    objects: &[Object],
+) -> Result<HashMap<ObjectId, Vec<u8>>> {
     let ids: Vec<ObjectId> = objects.iter().map(|object| object.id).collect();
-    Ok(tx.load_object_bytes(&ids)?)
+    let mut found = tx.load_object_bytes(&ids)?;
+    tx.show_bytes(collection, &ids, &mut found)?;
+    Ok(found)
 }
 
 /// What was asked for of an object's data. What cannot be given has cost as much as the most that

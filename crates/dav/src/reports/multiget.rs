@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ical::Zone;
-use storage::{Account, Collection, Object, ReadTx};
+use ids::CollectionId;
+use storage::{Account, Collection, Object, ObjectId, ReadTx};
 
-use super::calendar::{load, select, wants_data};
+use super::calendar::{select, wants_data};
 use super::pieces::pieces;
 use crate::answer::{self, Answer};
 use crate::calendar_data::floating;
@@ -67,7 +68,7 @@ fn render(
         let asked: Vec<_> = chunk.iter().zip(objects).collect();
         for piece in pieces(&asked, |(_, found)| found.as_ref().map_or(0, |it| it.1.size_bytes)) {
             let data = match wants_data(&multiget.request) {
-                true => load(tx, &objects_of(piece))?,
+                true => load(tx, piece)?,
                 false => HashMap::new(),
             };
             for (href, object) in piece {
@@ -90,8 +91,23 @@ fn render(
     Ok(multistatus.finish())
 }
 
-fn objects_of<H>(piece: &[(H, Option<(Shelf, Object)>)]) -> Vec<Object> {
-    piece.iter().filter_map(|(_, found)| Some(found.as_ref()?.1.clone())).collect()
+/// The bytes of objects of several collections, as they are seen there.
+fn load<H>(
+    tx: &mut ReadTx<'_>,
+    piece: &[(H, Option<(Shelf, Object)>)],
+) -> Result<HashMap<ObjectId, Vec<u8>>> {
+    let found = || piece.iter().filter_map(|(_, found)| found.as_ref());
+    let ids: Vec<ObjectId> = found().map(|(_, object)| object.id).collect();
+    let mut bytes = tx.load_object_bytes(&ids)?;
+    let mut of_others: HashMap<CollectionId, (&Collection, Vec<ObjectId>)> = HashMap::new();
+    for (shelf, object) in found().filter(|(shelf, _)| shelf.collection.guest.is_some()) {
+        let collection = &*shelf.collection;
+        of_others.entry(collection.id).or_insert((collection, Vec::new())).1.push(object.id);
+    }
+    for (collection, ids) in of_others.into_values() {
+        tx.show_bytes(collection, &ids, &mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// The objects at these paths, in their order; those of one collection with one question.
@@ -126,7 +142,9 @@ fn look_up(
     for (key, names) in by_shelf {
         if let Some(Some(shelf)) = shelves.get(&key) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            found.insert(key, tx.find_objects(shelf.collection.id, &names)?);
+            let mut objects = tx.find_objects(shelf.collection.id, &names)?;
+            tx.show_objects(&shelf.collection, objects.values_mut())?;
+            found.insert(key, objects);
         }
     }
     Ok(wanted

@@ -11,7 +11,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::object_href;
-use crate::properties::{parse_sync_token, sync_token};
+use crate::properties::{edition, parse_sync_token, sync_token};
 use crate::request::{Depth, Request};
 use crate::resource::{Resource, href_of};
 use crate::work::{Work, too_much};
@@ -79,7 +79,7 @@ enum Rendered {
 impl Told<'_> {
     /// The answer with about `max` changes.
     fn render(&self, tx: &mut ReadTx<'_>, max: usize) -> Result<Rendered> {
-        let (put, folders, gone, up_to, truncated) =
+        let (mut put, folders, gone, up_to, truncated) =
             match tx.collection_changes(&self.collection, self.since, max)? {
                 CollectionChanges::TooOld => return Err(invalid_token()),
                 CollectionChanges::TooMany => return Err(too_few()),
@@ -87,6 +87,7 @@ impl Told<'_> {
                     (put, folders, gone, up_to, truncated)
                 }
             };
+        tx.show_objects(&self.collection, &mut put)?;
         let href: Arc<str> = href_of(&self.owner, &self.collection).into();
         let mut multistatus = Multistatus::new();
         let Exchange { actor, settings, .. } = self.exchange;
@@ -123,7 +124,7 @@ impl Told<'_> {
             // RFC 6578 §3.6
             multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&too_many()));
         }
-        multistatus.sync_token(&sync_token(self.collection.id, up_to));
+        multistatus.sync_token(&sync_token(self.collection.id, up_to, edition(&self.collection)));
         Ok(Rendered::Whole(multistatus.finish()))
     }
 }
@@ -145,7 +146,7 @@ fn check_level(request: &Request, sync: &SyncCollection) -> Result<()> {
 /// Since when changes are told; `None`: all there is (RFC 6578 §3.4).
 fn since(collection: &Collection, sync: &SyncCollection) -> Result<Option<ModSeq>> {
     let Some(token) = &sync.token else { return Ok(None) };
-    match parse_sync_token(token) {
+    match parse_sync_token(token, edition(collection)) {
         Some((of, modseq)) if of == collection.id => Ok(Some(modseq)),
         _ => Err(invalid_token()),
     }

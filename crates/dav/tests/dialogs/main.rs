@@ -18,6 +18,7 @@ mod http;
 mod invitations;
 mod locks;
 mod outside;
+mod own_alarms;
 mod preferences;
 mod privileges;
 mod proxies;

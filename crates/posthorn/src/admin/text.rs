@@ -80,6 +80,9 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::CollectionDepth => format!("a collection name has at most {max} levels"),
         LimitKind::CollectionName => format!("a collection name has at most {max} bytes"),
         LimitKind::Objects => format!("a collection has at most {max} objects"),
+        LimitKind::OwnAlarms => {
+            format!("an account has alarms of its own in at most {max} events of others")
+        }
         LimitKind::DeadProperties => format!("a resource has at most {max} such properties"),
         LimitKind::Locks => format!("an account has at most {max} locks"),
     }

@@ -6,7 +6,7 @@ use crate::collection::{CollectionName, Home, ObjectName};
 use crate::{ReadTx, Result};
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 21] = [
+const RULES: [(&str, &str, &str); 22] = [
     (
         "home-views",
         "home view",
@@ -157,6 +157,14 @@ const RULES: [(&str, &str, &str); 21] = [
           AND x.collection_id = p.collection_id)",
     ),
     (
+        "own-alarms",
+        "object",
+        "SELECT w.object_id FROM own_alarms w LEFT JOIN object o ON o.id = w.object_id \
+         LEFT JOIN collection c ON c.id = o.collection_id \
+         WHERE c.id IS NULL OR c.kind <> 1 OR c.account_id = w.account_id \
+         OR w.account_id NOT IN (SELECT id FROM account)",
+    ),
+    (
         "calendar-proxy",
         "account",
         "SELECT p.account_id FROM calendar_proxy p JOIN account o ON o.id = p.account_id \
@@ -217,6 +225,11 @@ fn check_bytes(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
             "object",
             "SELECT o.id, o.hash, o.size_bytes, d.codec, d.data FROM object o \
              LEFT JOIN object_data d ON d.object_id = o.id",
+        ),
+        (
+            "alarms of",
+            "SELECT object_id, hash, CAST(OCTET_LENGTH(data) AS BIGINT), CAST(0 AS BIGINT), data \
+             FROM own_alarms",
         ),
         ("version", "SELECT id, hash, size_bytes, codec, data FROM object_version"),
         (

@@ -67,6 +67,8 @@ impl AccountTx<'_, '_> {
         for sql in [
             "DELETE FROM card_address WHERE object_id IN \
              (SELECT id FROM object WHERE collection_id = ?1)",
+            "DELETE FROM own_alarms WHERE object_id IN \
+             (SELECT id FROM object WHERE collection_id = ?1)",
             "DELETE FROM object_data WHERE object_id IN \
              (SELECT id FROM object WHERE collection_id = ?1)",
             "DELETE FROM object WHERE collection_id = ?1",

@@ -205,6 +205,7 @@ impl AccountTx<'_, '_> {
         self.require_guest(collection)?;
         let (guest, id) = (Value::Int(self.actor.get()), Value::Int(collection.get()));
         self.erase_overlay_properties(collection)?;
+        self.forget_own_alarms(collection, self.actor)?;
         let declined = self.sql.execute(
             "UPDATE collection_share SET state = 3 WHERE collection_id = ?1 AND grantee = ?2",
             &[id, guest],
@@ -234,12 +235,23 @@ impl AccountTx<'_, '_> {
     ) -> Result<()> {
         // Who has left a team may come back to it, and others of it may have rights elsewhere.
         let Sharee::Account(account) = sharee else { return Ok(()) };
+        self.forget_own_alarms(collection, account)?;
         for sql in [
             "DELETE FROM overlay_property WHERE account_id = ?1 AND collection_id = ?2",
             "DELETE FROM collection_overlay WHERE account_id = ?1 AND collection_id = ?2",
         ] {
             self.sql.execute(sql, &[Value::Int(account.get()), Value::Int(collection.get())])?;
         }
+        Ok(())
+    }
+
+    /// What somebody has of their own in what is in a collection.
+    fn forget_own_alarms(&mut self, collection: CollectionId, guest: AccountId) -> Result<()> {
+        self.sql.execute(
+            "DELETE FROM own_alarms WHERE account_id = ?1 AND object_id IN \
+             (SELECT id FROM object WHERE collection_id = ?2)",
+            &[Value::Int(guest.get()), Value::Int(collection.get())],
+        )?;
         Ok(())
     }
 

@@ -137,7 +137,10 @@ impl AccountTx<'_, '_> {
         let objects = self.list_objects(found.id)?;
         let ids: Vec<_> = objects.iter().map(|object| object.id).collect();
         let bytes = self.load_object_bytes(&ids)?;
-        ids.iter().filter_map(|id| bytes.get(id)).for_each(|object| joined.add(object));
+        // Alarms are those of the owner.
+        let no_alarms = ical::OwnAlarms::default();
+        let seen = ids.iter().filter_map(|id| bytes.get(id)).map(|object| no_alarms.apply(object));
+        seen.for_each(|object| joined.add(&object));
         Ok(Some(joined.end()))
     }
 

@@ -215,6 +215,9 @@ const OWNED: &[&str] = &[
      JOIN collection c ON c.id = o.collection_id WHERE c.account_id = ?1)",
     // Maintenance erases them with their blobs.
     "UPDATE attachment SET account_id = NULL, unnamed_since = 0 WHERE account_id = ?1",
+    "DELETE FROM own_alarms WHERE account_id = ?1",
+    "DELETE FROM own_alarms WHERE object_id IN (SELECT o.id FROM object o \
+     JOIN collection c ON c.id = o.collection_id WHERE c.account_id = ?1)",
     "DELETE FROM object_data WHERE object_id IN (SELECT o.id FROM object o \
      JOIN collection c ON c.id = o.collection_id WHERE c.account_id = ?1)",
     "DELETE FROM object WHERE collection_id IN (SELECT id FROM collection WHERE account_id = ?1)",

@@ -1,6 +1,6 @@
 //! Objects: the resources in calendars, address books and folders.
 //!
-//! **Invariants:** the bytes are those that were PUT; an etag is theirs alone; a UID stands once
+//! **Invariants:** the bytes are those that were PUT; an etag is theirs alone, and of one's own alarms; a UID stands once
 //! in a calendar or address book; If-Match and If-None-Match are decided in the transaction that
 //! writes.
 
@@ -13,6 +13,7 @@ mod copy;
 mod delete;
 mod import;
 mod load;
+mod own_alarms;
 mod prepare;
 mod put;
 mod range;
@@ -66,8 +67,10 @@ pub struct Object {
     pub component: Components,
     /// Its media type, such as `text/calendar`, with parameters.
     pub media_type: String,
-    /// What its etag is made of.
+    /// Of its bytes.
     pub(crate) hash: [u8; 32],
+    /// What its etag is made of where it is seen as a guest, instead of its bytes alone.
+    pub(crate) shown_hash: Option<[u8; 32]>,
     /// Bytes.
     pub size_bytes: u64,
     /// Of its last change.
@@ -88,7 +91,7 @@ pub struct Object {
 impl Object {
     /// Its etag, without quotes.
     pub fn etag(&self) -> String {
-        etag_of(&self.hash)
+        etag_of(self.shown_hash.as_ref().unwrap_or(&self.hash))
     }
 
     /// The schedule-tag of a scheduling object (RFC 6638 §3.2.10), without quotes.
@@ -130,6 +133,7 @@ fn read(row: &dyn Row) -> Result<Object> {
         component: Components::from_column(row.int(3)?),
         media_type: row.text(4)?.to_owned(),
         hash: hash_column(row.bytes(5)?)?,
+        shown_hash: None,
         size_bytes: row.int(6)?.cast_unsigned(),
         modseq: ModSeq::new(row.int(7)?.cast_unsigned()),
         created: Timestamp::from_micros(row.int(8)?),

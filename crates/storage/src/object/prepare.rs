@@ -132,10 +132,14 @@ impl PreparedObject {
         Ok(Self::new(bytes, facts, media_type))
     }
 
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> crate::Result<Vec<u8>> {
+        codec::expand(self.codec, &self.stored, self.size_bytes.cast_signed())
+    }
+
     /// A calendar object as it was read, once more.
     pub(crate) fn read_again(&self, limits: &ical::Limits) -> Option<CalendarObject> {
-        let bytes = codec::expand(self.codec, &self.stored, self.size_bytes.cast_signed()).ok()?;
-        CalendarObject::parse(&bytes, limits).ok()
+        CalendarObject::parse(&self.bytes().ok()?, limits).ok()
     }
 
     /// A scheduling message (RFC 6638 §4.1): the same, with a METHOD.

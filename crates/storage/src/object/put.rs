@@ -38,6 +38,8 @@ pub enum PutOutcome {
     UnknownAttachment,
     /// Nothing was written: it names more attachments than it may (RFC 8607 §6.3).
     TooManyAttachments,
+    /// Nothing was written: with the alarms of its owner it is too large, or one's own in it are.
+    TooBig,
     /// Nothing was written: the room whose calendar it is has something else then (R-CAL-4).
     RoomTaken,
 }

@@ -3,6 +3,7 @@
 mod bounds;
 mod import;
 mod model;
+mod own_alarms;
 mod prepare;
 mod race;
 mod restore;

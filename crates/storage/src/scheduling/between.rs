@@ -97,13 +97,14 @@ impl WriteTx<'_> {
             TransferKind::Copy => CollectionRights::READ,
             TransferKind::Move => CollectionRights::WRITE,
         };
+        let seen = from;
         let from = tx.require_still_there(from, needed)?;
         let object: Object = tx.reload_object(&from, object)?;
         if kind == TransferKind::Move {
             let name = Some(object.name.as_str());
             tx.require_place_unlocked(from.kind.home(), &from.name, name, tokens)?;
         }
-        let bytes = tx.load_object(object.id)?;
+        let bytes = tx.load_shown_object(seen, object.id)?;
         let prepared = match from.kind {
             CollectionKind::Calendar => PreparedObject::calendar(bytes, limits),
             CollectionKind::AddressBook => PreparedObject::card(bytes, limits),

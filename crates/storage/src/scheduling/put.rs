@@ -17,7 +17,7 @@ use crate::object::{Condition, Object, PreparedObject, PutOutcome, Readiness, Sc
 use crate::{AccountTx, Result, StorageError};
 
 impl Scheduled {
-    fn refused(outcome: PutOutcome) -> Self {
+    pub(crate) fn refused(outcome: PutOutcome) -> Self {
         Self { outcome, etag: None, schedule_tag: None }
     }
 }
@@ -38,6 +38,20 @@ impl AccountTx<'_, '_> {
     /// owner of the calendar invites, or answers, whoever puts it. After
     /// [`lock_meeting`](crate::WriteTx::lock_meeting).
     pub fn put_scheduled(
+        &mut self,
+        collection: &Collection,
+        name: &ObjectName,
+        object: &PreparedObject,
+        condition: &Condition<'_>,
+    ) -> Result<Scheduled> {
+        match self.put_as_guest(collection, name, object, condition)? {
+            Some(put) => Ok(put),
+            None => self.put_shared(collection, name, object, condition),
+        }
+    }
+
+    /// The same of what everybody is to see of it.
+    pub(crate) fn put_shared(
         &mut self,
         collection: &Collection,
         name: &ObjectName,

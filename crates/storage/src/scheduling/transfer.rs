@@ -44,7 +44,13 @@ impl AccountTx<'_, '_> {
         // RFC 6638 §3.2.3.4: between calendars of one owner a meeting is what it was, and nobody
         // hears of it.
         let outcome = match kind {
-            TransferKind::Copy => self.copy_object(from, object, to, name, condition)?,
+            TransferKind::Copy => {
+                let outcome = self.copy_object(from, object, to, name, condition)?;
+                if matches!(outcome, PutOutcome::Created | PutOutcome::Replaced) {
+                    self.copy_as_seen((from, object), (to, name))?;
+                }
+                outcome
+            }
             TransferKind::Move => self.move_object(from, object, to, name, condition)?,
         };
         // RFC 4918 §9.9.3: what stood there is deleted first, and a meeting that is deleted ends

@@ -39,6 +39,7 @@ impl Person {
             modseq: self.modseq,
             created: self.created,
             modified: self.changed,
+            shown_hash: None,
             schedule_modseq: 0,
             attachments: 0,
             first_at: i64::MIN,
