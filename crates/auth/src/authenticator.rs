@@ -2,7 +2,6 @@
 
 mod bearer;
 mod check;
-mod link;
 mod passwords;
 mod scram;
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use net::AddressKey;
-use sasl::{BearerToken, Password};
+use sasl::BearerToken;
 use storage::{AccessKeyKind, Address, Grant, Protocol};
 
 use super::{Attempt, Authenticator, SignedIn, UNREPEATABLE, admit, is_good, unavailable};
@@ -56,7 +56,12 @@ impl Authenticator {
             None => self.check_throttle(attempt)?,
         }
         let Some(found) = found else {
-            self.count_wrong(attempt, "token", &bearer.token);
+            let mac = self.key.of_attempt(b"", "token", &bearer.token);
+            let mut memory = self.memory();
+            // A device with an old token repeats it for weeks; that is no guessing.
+            if !memory.throttle.is_repetition(&attempt.name, &mac, now) {
+                memory.throttle.failed(attempt.peer, attempt.name, mac, now);
+            }
             return Err(AuthError::Wrong);
         };
         self.memory().throttle.succeeded(attempt.peer, attempt.name, now);
@@ -121,18 +126,8 @@ impl Authenticator {
         Ok(self.find(address).await?.is_some_and(|found| found.account == entry.account))
     }
 
-    /// Counts a secret of this kind that is wrong. A device with an old one repeats it for weeks; that
-    /// is no guessing.
-    pub(super) fn count_wrong(&self, attempt: &Attempt<'_>, kind: &str, secret: &Password) {
-        let (mac, now) = (self.key.of_attempt(b"", kind, secret), self.clock.now());
-        let mut memory = self.memory();
-        if !memory.throttle.is_repetition(&attempt.name, &mac, now) {
-            memory.throttle.failed(attempt.peer, attempt.name, mac, now);
-        }
-    }
-
     /// An attempt that need not name anybody; then it is counted for its place alone.
-    pub(super) fn nameless<'a>(
+    fn nameless<'a>(
         &self,
         address: Option<&'a Address>,
         protocol: Protocol,

@@ -137,11 +137,11 @@ impl Authenticator {
     }
 }
 
-/// One of those who wait for a verification.
-struct WaitingPlace<'a>(&'a AtomicUsize);
+/// One of those who wait for a computation.
+pub(super) struct WaitingPlace<'a>(&'a AtomicUsize);
 
 impl<'a> WaitingPlace<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
+    pub(super) fn take(waiting: &'a AtomicUsize) -> Option<Self> {
         let place = Self(waiting);
         let before = waiting.fetch_add(1, Ordering::Relaxed);
         (before < WAITING_MAX).then_some(place)

@@ -4,6 +4,7 @@ use sasl::Password;
 use storage::{AccessKeyKind, Address, ScramVerifier};
 
 use super::Authenticator;
+use super::check::WaitingPlace;
 use crate::access_key::NewSecret;
 use crate::directory::{Entry, ScramEntry};
 use crate::scram::{ScramSettings, Terms};
@@ -35,6 +36,7 @@ impl Authenticator {
         };
         let policy = self.current().settings.passwords;
         let compare_with = compare_with.to_owned();
+        let _place = WaitingPlace::take(&self.waiting).ok_or(PasswordError::Unavailable)?;
         let turn = self.current().verifying.clone().acquire_owned().await;
         let turn = turn.map_err(|_| PasswordError::Unavailable)?;
         let computing = tokio::task::spawn_blocking(move || {

@@ -360,25 +360,3 @@ async fn new_passwords() {
     desk.clock.set(Timestamp::from_secs(0));
     assert_eq!(desk.outcome(1, "julie@example.test", "another one").await, Ok(()));
 }
-
-#[tokio::test]
-async fn wrong_links_count_as_wrong_passwords_do() {
-    let desk = desk();
-    let peer = IpAddr::from([192, 0, 2, 9]);
-    let check = || desk.authenticator.check_link(peer);
-    // The same old link again and again is no guessing.
-    for _ in 0..10 {
-        desk.authenticator.wrong_link(&"old".into(), peer);
-    }
-    assert_eq!(check(), Ok(()));
-    desk.authenticator.wrong_link(&"other".into(), peer);
-    assert_eq!(check(), Ok(()));
-    desk.authenticator.wrong_link(&"third".into(), peer);
-    assert_eq!(check(), Err(AuthError::Throttled { retry_after_secs: 5 }));
-    assert_eq!(desk.authenticator.check_link(IpAddr::from([192, 0, 2, 10])), Ok(()));
-    // Guesses are guesses, whatever is guessed.
-    let outcome = desk.outcome(9, "julie@example.test", "right password").await;
-    assert_eq!(outcome, Err(AuthError::Throttled { retry_after_secs: 5 }));
-    desk.clock.advance_secs(5);
-    assert_eq!(check(), Ok(()));
-}

@@ -65,7 +65,9 @@ impl Admin {
         let terms = self.link_terms.read().unwrap_or_else(PoisonError::into_inner);
         let base = terms.base.as_ref().ok_or_else(|| {
             Refusal(
-                "no link can be opened here: add a listener for https, or set web_url".to_owned(),
+                "no link can be opened here: a password is set over https only (a listener of that \
+                 protocol, or a web_url that begins so)"
+                    .to_owned(),
             )
         })?;
         match is_sent && !terms.sends {

@@ -225,6 +225,7 @@ impl Listeners {
                 store,
                 authenticator: self.shared.authenticator.clone(),
                 plaintext_auth: listener.plaintext_auth,
+                computing: Arc::default(),
             }),
             ..self.http_of_metrics(config)
         }

@@ -69,12 +69,15 @@ pub(super) fn web_url(config: &Config) -> String {
     }
 }
 
-/// What links that set passwords are made and sent with. Nobody is sent to a listener without TLS:
-/// where a proxy in front has it, `web_url` says so.
+/// What links that set passwords are made and sent with. Nobody is sent to where there is no TLS: where a
+/// proxy in front has it, `web_url` says so.
 pub(super) fn link_terms(config: &Config) -> LinkTerms {
     let has_tls =
         config.listeners.iter().any(|listener| listener.protocol == config::Protocol::Https);
-    let is_reached = config.web_url.is_some() || has_tls;
+    let is_reached = match &config.web_url {
+        Some(url) => url.as_str().starts_with("https://"),
+        None => has_tls,
+    };
     LinkTerms { base: is_reached.then(|| letter_base(config)), sends: config.queue.enabled }
 }
 

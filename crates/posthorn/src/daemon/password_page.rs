@@ -1,29 +1,36 @@
 //! The page behind a link by which the owner of an account sets its password (R-ADDR-8).
 //!
 //! **Invariants:** looking at it uses nothing up: programs that check mail follow every link; neither
-//! the secret nor the password reaches a log; whoever tries secrets is slowed down as who guesses
-//! passwords; nothing goes over a line that others read, unless the listener permits that for
-//! passwords.
+//! the secret nor the password reaches a log; nothing goes over a line that others read, unless the
+//! listener permits that for passwords.
+//!
+//! Nobody is slowed down for wrong secrets. Of 256 bits none is guessed; and any page somebody looks at
+//! can have their browser ask for wrong ones, which would count as theirs.
 
 mod form;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use auth::{AuthError, Authenticator, NewPassword, PasswordError};
+use auth::{Authenticator, NewPassword, PasswordError};
 use dav::Peer;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
+use ids::AccountId;
 use sasl::Password;
 use storage::{Address, PasswordLink, StorageError, Store};
 
 use super::secret_page::{escaped, page};
 use crate::admin::PASSWORD_PATH;
 use form::{BODY_BYTES_MAX, BodyError, Form, FormFault};
+
+/// After how many seconds a form may come again for an account that had another one then.
+const RETRY_SECS: u64 = 5;
 
 /// Sets passwords over one listener. Clones are the same.
 #[derive(Clone)]
@@ -32,14 +39,26 @@ pub(super) struct PasswordPage {
     pub(super) authenticator: Arc<Authenticator>,
     /// Whether passwords may come without TLS.
     pub(super) plaintext_auth: bool,
+    /// The accounts for which a password is being computed: one at a time, for who has a link could have
+    /// thousands computed before the first of them used it up.
+    pub(super) computing: Arc<Mutex<HashSet<AccountId>>>,
+}
+
+/// An account for which a password is being computed.
+struct Computing<'p>(&'p PasswordPage, AccountId);
+
+impl Drop for Computing<'_> {
+    fn drop(&mut self) {
+        self.0.computing().remove(&self.1);
+    }
 }
 
 /// What is not done, and why.
 enum Refusal {
     /// The link is none, or none any more.
     Gone,
-    /// Too many were wrong; after how many seconds another may be tried.
-    Wait(u64),
+    /// Another form for the same account is being answered.
+    Busy,
     NotSecret,
     Method,
     Body(BodyError),
@@ -89,7 +108,7 @@ impl PasswordPage {
         }
         match parts.method {
             Method::GET | Method::HEAD => {
-                let link = self.find(&secret, peer.ip).await?;
+                let link = self.find(&secret).await?;
                 Ok(Shown::Form { address: link.address, fault: None })
             }
             // It may come from any page: what a browser adds of its own accord, as it does cookies
@@ -98,7 +117,7 @@ impl PasswordPage {
             Method::POST => {
                 // Read first, so that the answer finds a peer that waits for it.
                 let body = form::read(&parts.headers, body).await.map_err(Refusal::Body)?;
-                let link = self.find(&secret, peer.ip).await?;
+                let link = self.find(&secret).await?;
                 match Form::parse(&body) {
                     Ok(form) => self.set(secret, link, form, peer.ip).await,
                     Err(FormFault::Malformed) => Err(Refusal::Body(BodyError::Malformed)),
@@ -112,19 +131,12 @@ impl PasswordPage {
     }
 
     /// The link of a secret, if it can be used now.
-    async fn find(&self, secret: &Password, peer: IpAddr) -> Result<PasswordLink, Refusal> {
-        self.authenticator.check_link(peer).map_err(|error| match error {
-            AuthError::Throttled { retry_after_secs } => Refusal::Wait(retry_after_secs),
-            _ => Refusal::Failed,
-        })?;
+    async fn find(&self, secret: &Password) -> Result<PasswordLink, Refusal> {
         let (asked, now) = (secret.clone(), self.store.now());
         let found = self.store.read(move |tx| tx.find_password_link(asked.as_str(), now)).await;
         match found {
             Ok(Some(link)) => Ok(link),
-            Ok(None) => {
-                self.authenticator.wrong_link(secret, peer);
-                Err(Refusal::Gone)
-            }
+            Ok(None) => Err(Refusal::Gone),
             Err(error) => Err(failed(&error)),
         }
     }
@@ -137,6 +149,10 @@ impl PasswordPage {
         peer: IpAddr,
     ) -> Result<Shown, Refusal> {
         let account = Address::parse(&link.address).map_err(|error| failed(&error))?;
+        if !self.computing().insert(link.account) {
+            return Err(Refusal::Busy);
+        }
+        let _computing = Computing(self, link.account);
         let made = self.authenticator.new_password(&account, &link.address, password).await;
         let NewPassword { hash, scram } = match made {
             Ok(made) => made,
@@ -158,6 +174,10 @@ impl PasswordPage {
         }
         tracing::info!(account = %link.account, %peer, "a password was set by a link");
         Ok(Shown::Done { address: link.address })
+    }
+
+    fn computing(&self) -> MutexGuard<'_, HashSet<AccountId>> {
+        self.computing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -219,7 +239,6 @@ fn refusal_page(refusal: &Refusal) -> Response<Full<Bytes>> {
              make another."
                 .to_owned(),
         ),
-        Refusal::Wait(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many wrong links", again),
         Refusal::NotSecret => (
             StatusCode::FORBIDDEN,
             "Not over this connection",
@@ -246,12 +265,14 @@ fn refusal_page(refusal: &Refusal) -> Response<Full<Bytes>> {
             "Not possible",
             "The form did not come in time.".to_owned(),
         ),
-        Refusal::Failed => (StatusCode::SERVICE_UNAVAILABLE, "Not possible at the moment", again),
+        Refusal::Failed | Refusal::Busy => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Not possible at the moment", again)
+        }
     };
     let mut answer = page(status, title, &text, "");
     match refusal {
-        Refusal::Wait(secs) => {
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*secs));
+        Refusal::Busy => {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECS));
         }
         Refusal::Method => {
             let allow = HeaderValue::from_static("GET, HEAD, POST");

@@ -88,11 +88,14 @@ fn where_nobody_could_open_a_link_or_no_mail_leaves_none_is_made() {
     let site = Site::new("");
     accounts(&site.config);
     let said = refused(&site.config, &make(&[]));
-    assert_eq!(said, "no link can be opened here: add a listener for https, or set web_url\n");
+    let expect = "no link can be opened here: a password is set over https only (a listener of that \
+                  protocol, or a web_url that begins so)\n";
+    assert_eq!(said, expect);
     let text = std::fs::read_to_string(&site.config).unwrap();
-    let text =
-        format!("web_url = \"https://mail.example.test\"\n{text}\n[queue]\nenabled = false\n");
-    std::fs::write(&site.config, text).unwrap();
+    let with = |url: &str| format!("web_url = \"{url}\"\n{text}\n[queue]\nenabled = false\n");
+    std::fs::write(&site.config, with("http://mail.example.test")).unwrap();
+    assert_eq!(refused(&site.config, &make(&[])), expect);
+    std::fs::write(&site.config, with("https://mail.example.test")).unwrap();
     let link = done(&site.config, &make(&[]));
     assert!(link.starts_with("https://mail.example.test/password/"), "{link}");
     let sent = make(&["--send-to", "julie@elsewhere.test"]);

@@ -430,6 +430,9 @@ impl AccountTx<'_, '_> {
     /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared/`,
     /// and change their names for everybody who sees them.
     pub fn set_shared(&mut self, shared: bool) -> Result<()> {
+        if shared {
+            self.drop_password_link()?;
+        }
         self.set_flag("UPDATE account SET shared = ?2 WHERE id = ?1 AND shared <> ?2", shared)
     }
 

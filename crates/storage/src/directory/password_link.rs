@@ -143,7 +143,14 @@ impl AccountTx<'_, '_> {
             Resolution::UnknownRecipient => {
                 Err(StorageError::Invalid("nobody here has the address the link is to be sent to"))
             }
-            Resolution::Account(_) | Resolution::List(_) | Resolution::Relay => Ok(()),
+            Resolution::Account(found) if self.load_account(found.account)?.blocked => {
+                Err(StorageError::Invalid("whom the link is to be sent to is blocked"))
+            }
+            // Each of its members would have the account.
+            Resolution::List(_) => {
+                Err(StorageError::Invalid("a link is sent to one person, and not to a list"))
+            }
+            Resolution::Account(_) | Resolution::Relay => Ok(()),
         }
     }
 
@@ -164,7 +171,7 @@ impl AccountTx<'_, '_> {
     }
 
     /// Erases the account's link: something else was decided about its password.
-    pub(super) fn drop_password_link(&mut self) -> Result<()> {
+    pub(crate) fn drop_password_link(&mut self) -> Result<()> {
         let account = Value::Int(self.account.get());
         let sql = "DELETE FROM password_link WHERE account_id = ?1";
         self.sql.execute(sql, &[account]).map(drop)

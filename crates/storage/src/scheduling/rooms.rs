@@ -70,6 +70,7 @@ impl WriteTx<'_> {
         if tx.load_account(account)?.mail_only {
             return Err(StorageError::Invalid("a room has a calendar"));
         }
+        tx.drop_password_link()?;
         tx.make_first_collections()?;
         tx.sql.execute(
             "INSERT INTO room (account_id) VALUES (?1) ON CONFLICT (account_id) DO NOTHING",

@@ -197,7 +197,8 @@ impl Reader<'_> {
             etags.push(etag);
             return None;
         }
-        if etags.contains(&etag) {
+        // What comes last of a file is what it leaves there.
+        if etags.last() == Some(&etag) {
             return None;
         }
         let other = self.names.get(*file).copied().unwrap_or_default();

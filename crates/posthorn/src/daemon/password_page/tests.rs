@@ -63,8 +63,12 @@ async fn house() -> House {
         ..AuthSettings::default()
     };
     let authenticator = Authenticator::new(store.clone(), clock.clone(), settings).unwrap();
-    let page =
-        PasswordPage { store, authenticator: Arc::new(authenticator), plaintext_auth: false };
+    let page = PasswordPage {
+        store,
+        authenticator: Arc::new(authenticator),
+        plaintext_auth: false,
+        computing: Arc::default(),
+    };
     House { page, clock, account, _folder: folder }
 }
 
@@ -227,23 +231,32 @@ async fn nothing_goes_over_a_line_that_others_read() {
     assert_eq!(house.ask(Method::GET, &link, "", "", plain).await.status, 200);
 }
 
+/// Any page can have a browser ask for wrong ones.
 #[tokio::test]
-async fn who_tries_links_has_to_wait() {
+async fn wrong_links_keep_nobody_waiting() {
     let house = house().await;
     let link = house.link(1).await;
-    // The same old one again and again is no guessing.
-    for _ in 0..9 {
-        assert_eq!(house.get("/password/old").await.status, 404);
+    for guess in 0..50 {
+        assert_eq!(house.get(&format!("/password/{guess}")).await.status, 404);
     }
-    assert_eq!(house.post("/password/b", "password=a&again=a").await.status, 404);
-    assert_eq!(house.get("/password/c").await.status, 404);
-    for path in ["/password/d", &link] {
-        let wait = house.get(path).await;
-        assert_eq!((wait.status, &wait.head["retry-after"]), (429, &HeaderValue::from(5)));
-        assert_eq!(house.post(path, "password=a&again=a").await.status, 429);
-    }
-    let elsewhere = Peer { ip: IpAddr::from([192, 0, 2, 8]), ..PEER };
-    assert_eq!(house.ask(Method::GET, &link, "", "", elsewhere).await.status, 200);
-    house.clock.advance_secs(5);
     assert_eq!(house.get(&link).await.status, 200);
+    let body = "password=new+and+long&again=new+and+long";
+    assert_eq!(house.post(&link, body).await.status, 200);
+    assert!(house.signs_in("new and long").await);
+}
+
+#[tokio::test]
+async fn one_form_of_an_account_is_answered_at_a_time() {
+    let house = house().await;
+    let link = house.link(1).await;
+    let body = "password=new+and+long&again=new+and+long";
+    let computing = house.page.computing.clone();
+    computing.lock().unwrap().insert(house.account);
+    let busy = house.post(&link, body).await;
+    assert_eq!((busy.status, &busy.head["retry-after"]), (503, &HeaderValue::from(5)));
+    assert!(computing.lock().unwrap().remove(&house.account), "whose turn it is keeps it");
+    // What is wrong in a form ends its turn as well.
+    assert_eq!(house.post(&link, "password=short&again=short").await.status, 422);
+    assert_eq!(house.post(&link, body).await.status, 200);
+    assert!(computing.lock().unwrap().is_empty());
 }

@@ -13,8 +13,8 @@ use crate::{Result, Settings, StorageError, migrate};
 /// LIMIT: prepared statements kept per connection; there are some 150 texts in all.
 const STATEMENTS: usize = 256;
 /// LIMIT: bytes of the file that are mapped: all of it, however long it gets. Only addresses are
-/// taken for that, of which there are more.
-const MAPPED_MAX: i64 = 1 << 40;
+/// taken for that, of which 64 bits have more.
+const MAPPED_MAX: i64 = if cfg!(target_pointer_width = "64") { 1 << 40 } else { 1 << 30 };
 /// How long a lock that should not exist is waited for: nobody else writes.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
