@@ -423,6 +423,48 @@ impl Program {
 }
 
 #[test]
+fn who_comes_back_is_told_that_theirs_are_gone() {
+    on_both_engines(|store| {
+        let Shared { julie, people: [paul, anna], own, guests } = shared(store);
+        let mut programs: [Program; 2] = Default::default();
+        for (name, uid) in [("a", "1"), ("b", "2")] {
+            write(store, &own, name, &text(uid, "")).unwrap();
+        }
+        for (program, guest) in programs.iter_mut().zip(&guests) {
+            write(store, guest, "a", &text("1", &alarm(6))).unwrap();
+            program.synchronise(store, guest);
+            assert_eq!(program.known["a"].1, text("1", &alarm(6)));
+        }
+        let id = own.id;
+        store
+            .write(move |tx| {
+                tx.lock_sharing([julie, paul])?;
+                tx.account_as(julie, paul)?.leave_collection(id)
+            })
+            .unwrap();
+        store
+            .write(move |tx| {
+                tx.lock_sharing([julie, anna])?;
+                tx.account(julie)?.uninvite(id, anna)
+            })
+            .unwrap();
+        for (program, guest) in programs.iter_mut().zip([paul, anna]) {
+            share_with(store, &own, guest, CollectionRights::WRITE);
+            let at = seen_by(store, &own, guest);
+            program.synchronise(store, &at);
+            for (name, (etag, _)) in &program.known {
+                let name = if name == "a" { "a" } else { "b" };
+                assert_eq!(look(store, &at, name).unwrap().0, *etag);
+            }
+            assert_eq!(program.known["a"].1, text("1", ""));
+        }
+        // What was as it is now is not told of.
+        let [one, other] = ["a", "b"].map(|name| look(store, &own, name).unwrap().1);
+        assert!(one > other);
+    });
+}
+
+#[test]
 fn what_each_knows_is_what_each_wrote() {
     const NAMES: [&str; 3] = ["a", "b", "c"];
     on_both_engines(|store| {
