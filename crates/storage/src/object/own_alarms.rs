@@ -302,7 +302,14 @@ impl AccountTx<'_, '_> {
     }
 
     /// What everybody has of their own in an object that goes.
-    pub(super) fn erase_own_alarms(&mut self, object: ObjectId) -> Result<()> {
+    pub(super) fn erase_own_alarms(
+        &mut self,
+        collection: &Collection,
+        object: ObjectId,
+    ) -> Result<()> {
+        if collection.kind != CollectionKind::Calendar {
+            return Ok(());
+        }
         let id = [Value::Int(object.get())];
         self.sql.execute("DELETE FROM own_alarms WHERE object_id = ?1", &id)?;
         Ok(())
