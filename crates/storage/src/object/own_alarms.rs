@@ -2,7 +2,7 @@
 //!
 //! Whatever takes a collection here does nothing where that is not seen as a guest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ical::OwnAlarms;
 use ids::AccountId;
@@ -63,15 +63,11 @@ impl ReadTx<'_> {
         bytes: &mut HashMap<ObjectId, Vec<u8>>,
     ) -> Result<()> {
         let Some(guest) = collection.alarms_of() else { return Ok(()) };
-        let objects: Vec<ObjectId> = objects.into_iter().copied().collect();
-        let known = self.own_hashes(guest, objects.iter().copied())?;
+        let objects: BTreeSet<ObjectId> = objects.into_iter().copied().collect();
+        let mut known = self.own_alarms(guest, &objects)?;
         for id in objects {
             let Some(stored) = bytes.get_mut(&id) else { continue };
-            let own = match known.contains_key(&id) {
-                true => self.own_alarms(guest, id)?,
-                false => OwnAlarms::default(),
-            };
-            *stored = own.apply(stored);
+            *stored = known.remove(&id).unwrap_or_default().apply(stored);
         }
         Ok(())
     }
@@ -113,13 +109,24 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    fn own_alarms(&mut self, guest: AccountId, object: ObjectId) -> Result<OwnAlarms> {
-        let found = self.sql.query_one(
-            "SELECT data FROM own_alarms WHERE object_id = ?1 AND account_id = ?2",
-            &[Value::Int(object.get()), Value::Int(guest.get())],
-            |row| Ok(OwnAlarms::of(row.bytes(0)?)),
+    /// What somebody has in these objects.
+    fn own_alarms(
+        &mut self,
+        guest: AccountId,
+        objects: &BTreeSet<ObjectId>,
+    ) -> Result<HashMap<ObjectId, OwnAlarms>> {
+        let ids: Vec<i64> = objects.iter().map(|id| id.get()).collect();
+        let mut found = HashMap::new();
+        self.sql.query_in_of(
+            "SELECT object_id, data FROM own_alarms WHERE object_id IN ({IN}) AND account_id = ?2",
+            &ids,
+            Some(Value::Int(guest.get())),
+            &mut |row| {
+                found.insert(ObjectId::new(row.int(0)?), OwnAlarms::of(row.bytes(1)?));
+                Ok(())
+            },
         )?;
-        Ok(found.unwrap_or_default())
+        Ok(found)
     }
 }
 
