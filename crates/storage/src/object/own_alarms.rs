@@ -9,7 +9,7 @@ use ids::AccountId;
 
 use super::{Condition, Object, ObjectId, PreparedObject, PutOutcome, Scheduled, hash_column};
 use crate::change::Fact;
-use crate::collection::{Collection, CollectionKind, ObjectName};
+use crate::collection::{Collection, CollectionKind, ObjectName, is_outsider};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, LimitKind, ObjectFault, ReadTx, Result, StorageError};
 
@@ -24,6 +24,12 @@ impl Collection {
     fn alarms_of(&self) -> Option<AccountId> {
         let guest = self.guest.as_ref().filter(|_| self.kind == CollectionKind::Calendar);
         guest.map(|guest| guest.account)
+    }
+
+    /// Whose alarms are kept of what is put into it. Their row is of that account, which PostgreSQL locks when it
+    /// is written: it is locked before, with the owner's, in ascending order.
+    pub(crate) fn keeps_alarms_of(&self) -> Option<AccountId> {
+        self.alarms_of().filter(|guest| !is_outsider(*guest))
     }
 }
 
