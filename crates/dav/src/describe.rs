@@ -194,7 +194,7 @@ impl<'s> Describer<'s> {
                 });
             }
         } else if let Resource::Object(.., object) = resource {
-            if self.reads_lengths && collection.guest.is_some() {
+            if self.reads_lengths && crate::properties::edition(collection).is_some() {
                 let shown = tx.load_shown_object(collection, object.id)?;
                 self.shown_length = Some((object.id, shown.len() as u64));
             }

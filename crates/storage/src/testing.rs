@@ -261,9 +261,15 @@ impl Sql for Counting<'_> {
         self.sql.execute_many(sql, rows)
     }
 
-    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
+    fn query_in_of(
+        &mut self,
+        sql: &'static str,
+        ids: &[i64],
+        of: Option<Value<'_>>,
+        each: EachRow<'_>,
+    ) -> Result<()> {
         self.count += 1;
-        self.sql.query_in(sql, ids, each)
+        self.sql.query_in_of(sql, ids, of, each)
     }
 
     fn dialect(&self) -> Dialect {

@@ -91,8 +91,8 @@ async fn of_object(
     let href = object_href(&collection_href, &name);
     let (from, home) = (from.clone(), to.kind.home());
     let whole = target.collection_name();
-    let (owner, place, replaced) = (target.owner.id, to.id, name.clone());
-    let lock = move |tx: &mut WriteTx<'_>| tx.lock_meeting(owner, place, &replaced, None);
+    let (owner, place, replaced) = (target.owner.id, to.clone(), name.clone());
+    let lock = move |tx: &mut WriteTx<'_>| tx.lock_place(&place, &replaced, None);
     let outcome = exchange
         .write_after(owner, "dav copy", lock, move |tx| {
             conditions.check(tx, home)?;

@@ -37,14 +37,14 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
             let Resource::Object(_, collection, _, object) = found else {
                 return Err(DavError::Status(StatusCode::METHOD_NOT_ALLOWED));
             };
-            let modified = object.modified.as_secs();
+            let modified = object.dated().map(Timestamp::as_secs);
             if if_match.is_some_and(|named| !named.names(Some(&object)))
-                || unmodified_since.is_some_and(|since| modified > since)
+                || unmodified_since.is_some_and(|since| modified.is_some_and(|at| at > since))
             {
                 return Err(DavError::Status(StatusCode::PRECONDITION_FAILED));
             }
             if if_none_match.is_some_and(|named| named.names(Some(&object)))
-                || modified_since.is_some_and(|since| modified <= since)
+                || modified_since.is_some_and(|since| modified.is_some_and(|at| at <= since))
             {
                 return Ok((object, None));
             }

@@ -88,7 +88,7 @@ impl Preconditions {
             There::Object(object) => named.names(Some(object)),
         };
         let modified = match &there {
-            There::Object(object) => Some(object.modified.as_secs()),
+            There::Object(object) => object.dated().map(Timestamp::as_secs),
             There::Nothing | There::Collection => None,
         };
         let tag = match &there {

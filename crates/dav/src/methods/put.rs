@@ -108,14 +108,14 @@ async fn write(exchange: &Exchange, target: &Target, ready: Ready) -> Result<Ans
     let href = href_of(&target.owner, &collection);
     let own_href = object_href(&href, name.as_str());
     let home = collection.kind.home();
-    let (object, name) = (Arc::new(object), Arc::new(name));
-    let (id, owner) = (collection.id, target.owner.id);
-    let (locked, locked_name) = (object.clone(), name.clone());
+    let (collection, object, name) = (Arc::new(collection), Arc::new(object), Arc::new(name));
+    let owner = target.owner.id;
+    let (place, locked, locked_name) = (collection.clone(), object.clone(), name.clone());
     let put = exchange
         .write_object(
             owner,
             "dav put",
-            move |tx| tx.lock_meeting(owner, id, locked_name.as_str(), Some(&locked)),
+            move |tx| tx.lock_place(&place, locked_name.as_str(), Some(&locked)),
             move |tx| {
                 conditions.check(tx, home)?;
                 let tokens = conditions.tokens();

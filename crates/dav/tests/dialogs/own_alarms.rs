@@ -175,6 +175,24 @@ fn conditions_are_about_what_is_seen() {
 }
 
 #[test]
+fn dates_say_nothing_of_them() {
+    on_both_engines(|house| async move {
+        let [julie, paul, _] = three(&house).await;
+        let at = julie.get().await.header("last-modified").to_owned();
+        let before = "Mon, 05 Jan 2015 08:00:00 GMT";
+        for (one, [known, old]) in [(&julie, [304, 412]), (&paul, [200, 200])] {
+            let since = format!("if-modified-since: {at}");
+            assert_eq!(one.ask("GET", "1.ics", &since, "").await.status, known, "{}", one.name);
+            let since = format!("if-unmodified-since: {before}");
+            assert_eq!(one.ask("GET", "1.ics", &since, "").await.status, old, "{}", one.name);
+            let status = if old == 412 { 412 } else { 204 };
+            let put = one.ask("PUT", "1.ics", &since, &with(&alarm(7))).await;
+            assert_eq!(put.status, status, "{}", one.name);
+        }
+    });
+}
+
+#[test]
 fn whoever_may_only_view_sets_alarms() {
     on_both_engines(|house| async move {
         let [julie, _, otto] = three(&house).await;

@@ -2,13 +2,15 @@
 //! of these. It is taken out of objects and put into them line by line: every other byte stays what and
 //! where it was, whatever order it has.
 
+mod respelled;
 mod same;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use respelled::Respelled;
 pub use same::is_same_but_alarms;
 use scan::{Key, Piece};
 
@@ -103,7 +105,9 @@ impl OwnAlarms {
     /// component, alarms at its end.
     pub fn apply(&self, object: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(object.len());
-        for piece in scan::pieces(object) {
+        let pieces = scan::pieces(object);
+        let respelled = self.respelled(&pieces);
+        for piece in pieces {
             let part = match piece {
                 Piece::Line(raw) => {
                     out.extend_from_slice(raw);
@@ -111,7 +115,7 @@ impl OwnAlarms {
                 }
                 Piece::Part(part) => part,
             };
-            let (notes, alarms) = self.in_part(&part.key);
+            let (notes, alarms) = self.in_part(&part.key, &respelled);
             part.properties.iter().for_each(|raw| out.extend_from_slice(raw));
             out.extend_from_slice(notes);
             part.within.iter().for_each(|raw| out.extend_from_slice(raw));
@@ -121,9 +125,21 @@ impl OwnAlarms {
         out
     }
 
+    /// Those of components that the object does not have under their keys.
+    fn respelled(&self, pieces: &[Piece<'_>]) -> Respelled<'_> {
+        let there = pieces.iter().filter_map(|piece| match piece {
+            Piece::Part(part) => Some(&part.key),
+            Piece::Line(_) => None,
+        });
+        let there: BTreeSet<&Key> = there.collect();
+        Respelled::of(self.parts.keys().filter(|key| !there.contains(key)))
+    }
+
     /// What the component of this key has.
-    fn in_part(&self, key: &Key) -> (&[u8], &[u8]) {
-        if let Some(own) = self.parts.get(key) {
+    fn in_part(&self, key: &Key, respelled: &Respelled<'_>) -> (&[u8], &[u8]) {
+        let known = self.parts.get(key);
+        let known = known.or_else(|| self.parts.get(respelled.find(key)?));
+        if let Some(own) = known {
             return (&own.notes, &own.alarms);
         }
         let master = if key.is_master() { None } else { self.parts.get(&key.master()) };

@@ -11,9 +11,9 @@ use super::is_note;
 /// What names a component among those of its object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    kind: ComponentKind,
+    pub(super) kind: ComponentKind,
     /// Of RECURRENCE-ID: its value, TZID and RANGE.
-    instance: Option<[String; 3]>,
+    pub(super) instance: Option<[String; 3]>,
 }
 
 impl Key {

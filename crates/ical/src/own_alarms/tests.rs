@@ -94,6 +94,44 @@ fn occurrences_have_those_of_their_series_until_something_else_is_said() {
 }
 
 #[test]
+fn occurrences_are_known_by_when_they_are() {
+    let respelled = |line: &str, to: &str| line.replace("TZID=Europe/Berlin:20260105T090000", to);
+    let own = of(&calendar(&(event("", ALARM) + &event(MONDAY, OTHER))));
+    let now = |line: &str| calendar(&(event("", "") + &event(line, "")));
+    let expect = |line: &str, alarms: &str| calendar(&(event("", ALARM) + &event(line, alarms)));
+    for (to, alarms) in [
+        ("TZID=/freeassociation.sourceforge.net/Europe/Berlin:20260105T090000", OTHER),
+        ("RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260105T090000", OTHER),
+        ("TZID=Home:20260105T090000", OTHER),
+        ("X=1:20260105T090000", OTHER),
+        ("X=1:20260105T080000Z", OTHER),
+        ("TZID=America/New_York:20260105T030000", OTHER),
+        ("TZID=America/New_York:20260105T090000", ALARM),
+        ("X=1:20260105T090000Z", ALARM),
+        ("VALUE=DATE:20260105", ALARM),
+    ] {
+        let line = respelled(MONDAY, to);
+        assert_eq!(applied(&own, &now(&line)), expect(&line, alarms), "{to}");
+    }
+    // The other way round.
+    let utc = respelled(MONDAY, "X=1:20260105T080000Z");
+    let own = of(&calendar(&(event("", ALARM) + &event(&utc, OTHER))));
+    assert_eq!(applied(&own, &now(MONDAY)), expect(MONDAY, OTHER));
+    // One that is there as it was is nobody else's.
+    let both = calendar(&(event("", "") + &event(&utc, "") + &event(MONDAY, "")));
+    let shown = calendar(&(event("", ALARM) + &event(&utc, OTHER) + &event(MONDAY, ALARM)));
+    assert_eq!(applied(&own, &both), shown);
+    // Of two, the one with the same RANGE; where that says nothing, neither.
+    let onward = respelled(MONDAY, "RANGE=THISANDFUTURE;TZID=Europe/Berlin:20260105T090000");
+    let own = of(&calendar(&(event("", "") + &event(MONDAY, ALARM) + &event(&onward, OTHER))));
+    let shown = calendar(&(event("", "") + &event(&utc, ALARM)));
+    assert_eq!(applied(&own, &now(&utc)), shown);
+    let york = respelled(MONDAY, "TZID=America/New_York:20260105T030000");
+    let own = of(&calendar(&(event("", "") + &event(&york, ALARM) + &event(MONDAY, OTHER))));
+    assert_eq!(applied(&own, &now(&utc)), now(&utc));
+}
+
+#[test]
 fn what_else_differs_is_another_object() {
     let is_same = |one: &str, other: &str| {
         is_same_but_alarms(one.as_bytes(), other.as_bytes(), &Limits::DEFAULT)

@@ -245,12 +245,30 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// What somebody has of their own in what is in a collection.
+    /// What somebody has of their own in what is in a collection. These objects look otherwise to them then, and
+    /// a sync-token that they still have when they see it again tells so.
     fn forget_own_alarms(&mut self, collection: CollectionId, guest: AccountId) -> Result<()> {
+        let key = [Value::Int(guest.get()), Value::Int(collection.get())];
+        let any = self.sql.query_one(
+            "SELECT w.object_id FROM own_alarms w JOIN object o ON o.id = w.object_id \
+             WHERE w.account_id = ?1 AND o.collection_id = ?2 LIMIT 1",
+            &key,
+            |row| row.int(0),
+        )?;
+        if any.is_none() {
+            return Ok(());
+        }
+        let modseq = self.touch_collection(collection)?.get().cast_signed();
+        let [guest, collection] = key;
+        self.sql.execute(
+            "UPDATE object SET modseq = ?3 WHERE collection_id = ?2 AND id IN \
+             (SELECT object_id FROM own_alarms WHERE account_id = ?1)",
+            &[guest, collection, Value::Int(modseq)],
+        )?;
         self.sql.execute(
             "DELETE FROM own_alarms WHERE account_id = ?1 AND object_id IN \
              (SELECT id FROM object WHERE collection_id = ?2)",
-            &[Value::Int(guest.get()), Value::Int(collection.get())],
+            &key,
         )?;
         Ok(())
     }

@@ -11,9 +11,13 @@ use std::collections::BTreeMap;
 
 use ids::AccountId;
 
-use super::{Collection, CollectionRights, Home};
+use super::{Collection, CollectionKind, CollectionRights, Home};
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
+
+/// What is noted of calendars of others, and of them alone, since alarms in them are one's own: what stands in
+/// them has other etags and sync-tokens than it had when such a home was noted before.
+const OWN_ALARMS: i64 = 1;
 
 /// Who looks at which home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,9 @@ impl HomeMember {
         let mut hash = blake3::Hasher::new();
         for number in numbers {
             hash.update(&number.to_le_bytes());
+        }
+        if guest.is_some() && collection.kind == CollectionKind::Calendar {
+            hash.update(&OWN_ALARMS.to_le_bytes());
         }
         hash.update(collection.display_name.as_deref().unwrap_or_default().as_bytes());
         Self { name, mark: *hash.finalize().as_bytes() }
@@ -281,5 +288,46 @@ impl AccountTx<'_, '_> {
         guest: AccountId,
     ) -> Result<()> {
         self.tell_home_went(guest, collection.kind.home(), &collection.shared_name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::on_both_engines;
+
+    /// As everything is noted but calendars of others.
+    fn marked(collection: &Collection, more: &[i64]) -> [u8; 32] {
+        let guest = collection.guest.as_ref().map_or(0, |guest| guest.modseq.get().cast_signed());
+        let (id, modseq) = (collection.id.get(), collection.highest_modseq.get().cast_signed());
+        let rights = CollectionRights::READ.column();
+        let mut hash = blake3::Hasher::new();
+        for number in [id, modseq, guest, 0, rights].iter().chain(more) {
+            hash.update(&number.to_le_bytes());
+        }
+        hash.update(collection.display_name.as_deref().unwrap_or_default().as_bytes());
+        *hash.finalize().as_bytes()
+    }
+
+    #[test]
+    fn calendars_of_others_alone_are_noted_anew() {
+        on_both_engines(|store| {
+            let [julie, paul] = ["julie", "paul"].map(|name| store.account(name));
+            store.with(julie, |tx| tx.make_first_collections()).unwrap();
+            for (home, more) in [(Home::Calendars, &[1][..]), (Home::AddressBooks, &[])] {
+                let owned = store.read(move |tx| tx.list_collections(julie, home)).unwrap();
+                let own = owned.into_iter().find(|one| !one.kind.is_private()).unwrap();
+                let id = own.id;
+                store
+                    .with(julie, move |tx| tx.share_collection(id, paul, CollectionRights::READ))
+                    .unwrap();
+                let own = store.read(move |tx| tx.load_collection(id)).unwrap();
+                let seen = store.read(move |tx| tx.list_guest_collections(paul, home)).unwrap();
+                for (one, more) in [(&own, &[][..]), (&seen[0], more)] {
+                    let member = HomeMember::of(one, "x".to_owned(), CollectionRights::READ);
+                    assert_eq!(member.mark, marked(one, more), "{home:?}");
+                }
+            }
+        });
     }
 }

@@ -33,6 +33,7 @@ pub use invite::{Invite, ShareNews, ShareNotice, ShareNotices, ShareState};
 pub use name::{CollectionName, ObjectName};
 pub use outside_letter::{ShareLetter, ShareLetterNews};
 pub use outsider::Outsider;
+pub(crate) use outsider::is_outsider;
 pub use properties::{CollectionChange, DeadProperty};
 pub use proxy::Proxy;
 pub use rename::CopyDepth;

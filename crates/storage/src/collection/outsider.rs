@@ -67,7 +67,8 @@ fn read(row: &dyn Row) -> Result<Outsider> {
     })
 }
 
-fn is_outsider(actor: AccountId) -> bool {
+/// Whether somebody elsewhere, who has no account, is at work.
+pub(crate) fn is_outsider(actor: AccountId) -> bool {
     actor.get() > FIRST
 }
 

@@ -210,7 +210,7 @@ impl AccountTx<'_, '_> {
         self.count_object(to, -1, -there.size_bytes.cast_signed())?;
         self.erase_addresses(there.id.get())?;
         self.name_attachments(there.id.get(), there.attachments, &[])?;
-        self.erase_own_alarms(there.id)?;
+        self.erase_own_alarms(to, there.id)?;
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;

@@ -46,7 +46,7 @@ impl AccountTx<'_, '_> {
         self.leave_tombstone(there)?;
         self.erase_addresses(there.id.get())?;
         self.name_attachments(there.id.get(), there.attachments, &[])?;
-        self.erase_own_alarms(there.id)?;
+        self.erase_own_alarms(collection, there.id)?;
         let id = [Value::Int(there.id.get())];
         self.sql.execute("DELETE FROM object_data WHERE object_id = ?1", &id)?;
         self.sql.execute("DELETE FROM object WHERE id = ?1", &id)?;

@@ -94,6 +94,12 @@ impl Object {
         etag_of(self.shown_hash.as_ref().unwrap_or(&self.hash))
     }
 
+    /// When what is seen of it last changed; `None` where it is seen as a guest, whose alarms come and go
+    /// without its being changed.
+    pub fn dated(&self) -> Option<Timestamp> {
+        self.shown_hash.is_none().then_some(self.modified)
+    }
+
     /// The schedule-tag of a scheduling object (RFC 6638 §3.2.10), without quotes.
     pub fn schedule_tag(&self) -> Option<String> {
         (self.schedule_modseq > 0).then(|| schedule_tag_of(self.schedule_modseq))

@@ -2,14 +2,14 @@
 //!
 //! Whatever takes a collection here does nothing where that is not seen as a guest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ical::OwnAlarms;
 use ids::AccountId;
 
 use super::{Condition, Object, ObjectId, PreparedObject, PutOutcome, Scheduled, hash_column};
 use crate::change::Fact;
-use crate::collection::{Collection, CollectionKind, ObjectName};
+use crate::collection::{Collection, CollectionKind, ObjectName, is_outsider};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, LimitKind, ObjectFault, ReadTx, Result, StorageError};
 
@@ -24,6 +24,12 @@ impl Collection {
     fn alarms_of(&self) -> Option<AccountId> {
         let guest = self.guest.as_ref().filter(|_| self.kind == CollectionKind::Calendar);
         guest.map(|guest| guest.account)
+    }
+
+    /// Whose alarms are kept of what is put into it. Their row is of that account, which PostgreSQL locks when it
+    /// is written: it is locked before, with the owner's, in ascending order.
+    pub(crate) fn keeps_alarms_of(&self) -> Option<AccountId> {
+        self.alarms_of().filter(|guest| !is_outsider(*guest))
     }
 }
 
@@ -63,15 +69,11 @@ impl ReadTx<'_> {
         bytes: &mut HashMap<ObjectId, Vec<u8>>,
     ) -> Result<()> {
         let Some(guest) = collection.alarms_of() else { return Ok(()) };
-        let objects: Vec<ObjectId> = objects.into_iter().copied().collect();
-        let known = self.own_hashes(guest, objects.iter().copied())?;
+        let objects: BTreeSet<ObjectId> = objects.into_iter().copied().collect();
+        let mut known = self.own_alarms(guest, &objects)?;
         for id in objects {
             let Some(stored) = bytes.get_mut(&id) else { continue };
-            let own = match known.contains_key(&id) {
-                true => self.own_alarms(guest, id)?,
-                false => OwnAlarms::default(),
-            };
-            *stored = own.apply(stored);
+            *stored = known.remove(&id).unwrap_or_default().apply(stored);
         }
         Ok(())
     }
@@ -113,13 +115,24 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    fn own_alarms(&mut self, guest: AccountId, object: ObjectId) -> Result<OwnAlarms> {
-        let found = self.sql.query_one(
-            "SELECT data FROM own_alarms WHERE object_id = ?1 AND account_id = ?2",
-            &[Value::Int(object.get()), Value::Int(guest.get())],
-            |row| Ok(OwnAlarms::of(row.bytes(0)?)),
+    /// What somebody has in these objects.
+    fn own_alarms(
+        &mut self,
+        guest: AccountId,
+        objects: &BTreeSet<ObjectId>,
+    ) -> Result<HashMap<ObjectId, OwnAlarms>> {
+        let ids: Vec<i64> = objects.iter().map(|id| id.get()).collect();
+        let mut found = HashMap::new();
+        self.sql.query_in_of(
+            "SELECT object_id, data FROM own_alarms WHERE object_id IN ({IN}) AND account_id = ?2",
+            &ids,
+            Some(Value::Int(guest.get())),
+            &mut |row| {
+                found.insert(ObjectId::new(row.int(0)?), OwnAlarms::of(row.bytes(1)?));
+                Ok(())
+            },
         )?;
-        Ok(found.unwrap_or_default())
+        Ok(found)
     }
 }
 
@@ -302,7 +315,14 @@ impl AccountTx<'_, '_> {
     }
 
     /// What everybody has of their own in an object that goes.
-    pub(super) fn erase_own_alarms(&mut self, object: ObjectId) -> Result<()> {
+    pub(super) fn erase_own_alarms(
+        &mut self,
+        collection: &Collection,
+        object: ObjectId,
+    ) -> Result<()> {
+        if collection.kind != CollectionKind::Calendar {
+            return Ok(());
+        }
         let id = [Value::Int(object.get())];
         self.sql.execute("DELETE FROM own_alarms WHERE object_id = ?1", &id)?;
         Ok(())

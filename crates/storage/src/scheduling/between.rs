@@ -37,6 +37,7 @@ impl WriteTx<'_> {
             _ => None,
         };
         let (mut accounts, mut mailing) = (BTreeSet::from([source, target]), BTreeSet::new());
+        accounts.extend(transfer.to.keeps_alarms_of());
         for (owner, meeting) in [(source, &moved), (target, &moved), (target, &replaced)] {
             if let Some(meeting) = meeting
                 && self.concerned(owner, meeting, &mut accounts)?

@@ -1,5 +1,7 @@
 //! DELETE of a meeting (RFC 6638 §3.2.3.2).
 
+use std::collections::BTreeSet;
+
 use ical::CalendarObject;
 use ical::scheduling::Role;
 use ids::{AccountId, CollectionId};
@@ -40,7 +42,7 @@ impl WriteTx<'_> {
     /// Locks everybody whom the end of a calendar concerns, its owner among them.
     pub fn lock_meetings_of(&mut self, owner: AccountId, calendar: CollectionId) -> Result<()> {
         let ended = self.meetings_ahead(calendar)?;
-        self.lock_concerned(owner, ended.iter())
+        self.lock_concerned(owner, BTreeSet::new(), ended.iter())
     }
 }
 

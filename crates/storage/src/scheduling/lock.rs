@@ -8,6 +8,7 @@ use ical::CalendarObject;
 use ids::{AccountId, CollectionId};
 
 use super::people::Reach;
+use crate::collection::Collection;
 use crate::object::{Object, PreparedObject};
 use crate::sql::Dialect;
 use crate::{ReadTx, Result, WriteTx};
@@ -47,6 +48,28 @@ impl WriteTx<'_> {
         name: &str,
         object: Option<&PreparedObject>,
     ) -> Result<()> {
+        self.lock_meeting_with(owner, None, (collection, name), object)
+    }
+
+    /// The same of a PUT into a collection as it is seen, a COPY or a MOVE: where it is a guest's calendar, with
+    /// the guest, whose alarms name their account.
+    pub fn lock_place(
+        &mut self,
+        collection: &Collection,
+        name: &str,
+        object: Option<&PreparedObject>,
+    ) -> Result<()> {
+        let guest = collection.keeps_alarms_of();
+        self.lock_meeting_with(collection.account, guest, (collection.id, name), object)
+    }
+
+    fn lock_meeting_with(
+        &mut self,
+        owner: AccountId,
+        guest: Option<AccountId>,
+        (collection, name): (CollectionId, &str),
+        object: Option<&PreparedObject>,
+    ) -> Result<()> {
         // With one writer nobody else changes anything meanwhile.
         if self.sql.dialect() == Dialect::Sqlite {
             return Ok(());
@@ -54,15 +77,18 @@ impl WriteTx<'_> {
         let there = self.find_object(collection, name)?;
         let stored = self.load_meeting(there.as_ref())?;
         let new: Option<&Arc<CalendarObject>> = object.and_then(PreparedObject::meeting);
-        self.lock_concerned(owner, stored.iter().chain(new.map(|new| &**new)))
+        let accounts = guest.into_iter().flat_map(|guest| [owner, guest]).collect();
+        self.lock_concerned(owner, accounts, stored.iter().chain(new.map(|new| &**new)))
     }
 
+    /// Locks these accounts, and all whom meetings of `owner` concern.
     pub(super) fn lock_concerned<'m>(
         &mut self,
         owner: AccountId,
+        mut accounts: BTreeSet<AccountId>,
         meetings: impl Iterator<Item = &'m CalendarObject>,
     ) -> Result<()> {
-        let (mut accounts, mut mailing) = (BTreeSet::new(), BTreeSet::new());
+        let mut mailing = BTreeSet::new();
         for meeting in meetings {
             if !self.concerned(owner, meeting, &mut accounts)? || !self.sends_letters() {
                 continue;

@@ -36,7 +36,7 @@ struct Change<'c> {
 impl AccountTx<'_, '_> {
     /// [`put_object`](Self::put_object) with all that follows for others (RFC 6638 §3.2): the
     /// owner of the calendar invites, or answers, whoever puts it. After
-    /// [`lock_meeting`](crate::WriteTx::lock_meeting).
+    /// [`lock_place`](crate::WriteTx::lock_place).
     pub fn put_scheduled(
         &mut self,
         collection: &Collection,

@@ -31,7 +31,7 @@ pub enum TransferKind {
 
 impl AccountTx<'_, '_> {
     /// [`copy_object`](Self::copy_object) or [`move_object`](Self::move_object) with all that follows
-    /// for others. After [`lock_meeting`](crate::WriteTx::lock_meeting) of the destination.
+    /// for others. After [`lock_place`](crate::WriteTx::lock_place) of the destination.
     pub fn transfer_scheduled(
         &mut self,
         transfer: &Transfer<'_>,

@@ -150,6 +150,16 @@ fn lists_of_any_length_find_each_row_once() {
             found.sort_unstable();
             assert_eq!(found, expected);
         }
+        let find = "SELECT modseq FROM change WHERE modseq IN ({IN}) AND account_id = ?2";
+        for (of, expected) in [(-7, vec![1, 2]), (-6, vec![])] {
+            let mut found = Vec::new();
+            sql.query_in_of(find, &[2, 1, 4], Some(Value::Int(of)), &mut |row| {
+                found.push(row.int(0)?);
+                Ok(())
+            })?;
+            found.sort_unstable();
+            assert_eq!(found, expected);
+        }
         Ok(())
     });
 }

@@ -67,7 +67,17 @@ pub(crate) trait Sql {
     ) -> Result<u64>;
     /// Runs `… WHERE id IN (ids)`-like look-ups in chunks. `sql` holds the token `{IN}` once,
     /// where the list of integers goes.
-    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()>;
+    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
+        self.query_in_of(sql, ids, None, each)
+    }
+    /// The same with one more parameter, `?2`.
+    fn query_in_of(
+        &mut self,
+        sql: &'static str,
+        ids: &[i64],
+        of: Option<Value<'_>>,
+        each: EachRow<'_>,
+    ) -> Result<()>;
     /// Which engine this is, for the few places where texts must differ.
     fn dialect(&self) -> Dialect;
 }

@@ -153,10 +153,19 @@ impl Sql for PostgresSql {
         }
     }
 
-    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
+    fn query_in_of(
+        &mut self,
+        sql: &'static str,
+        ids: &[i64],
+        of: Option<Value<'_>>,
+        each: EachRow<'_>,
+    ) -> Result<()> {
         let statement = self.statement(sql)?;
         for ids in ids.chunks(IDS_MAX) {
-            self.run(&statement, &[&ids], each)?;
+            match &of {
+                None => self.run(&statement, &[&ids], each)?,
+                Some(of) => self.run(&statement, &[&ids, of], each)?,
+            }
         }
         Ok(())
     }

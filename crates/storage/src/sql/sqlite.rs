@@ -82,10 +82,19 @@ impl Sql for SqliteSql<'_> {
 
     /// Point selects on one prepared statement: as fast as one statement with a list, and it is
     /// prepared once whatever the length.
-    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
+    fn query_in_of(
+        &mut self,
+        sql: &'static str,
+        ids: &[i64],
+        of: Option<Value<'_>>,
+        each: EachRow<'_>,
+    ) -> Result<()> {
         let mut statement = self.prepare(&sql.replace("{IN}", "?1"), &[])?;
         for id in ids {
-            bind(&mut statement, &[Value::Int(*id)])?;
+            match of {
+                None => bind(&mut statement, &[Value::Int(*id)])?,
+                Some(of) => bind(&mut statement, &[Value::Int(*id), of])?,
+            }
             each_row(&mut statement, each)?;
         }
         Ok(())

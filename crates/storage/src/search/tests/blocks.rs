@@ -38,9 +38,15 @@ impl Sql for Counting<'_> {
         self.sql.execute_many(sql, rows)
     }
 
-    fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> crate::Result<()> {
+    fn query_in_of(
+        &mut self,
+        sql: &'static str,
+        ids: &[i64],
+        of: Option<Value<'_>>,
+        each: EachRow<'_>,
+    ) -> crate::Result<()> {
         self.queries += 1;
-        self.sql.query_in(sql, ids, each)
+        self.sql.query_in_of(sql, ids, of, each)
     }
 
     fn dialect(&self) -> Dialect {
