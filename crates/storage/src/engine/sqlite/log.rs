@@ -8,14 +8,18 @@
 //! A page that many commits change is copied once for all of them. Each copy is a write somewhere
 //! in the file, while a commit is one write at the end of the log: on a disk of few writes a second
 //! a short log has the copies cost more than the commits.
+//!
+//! The log's file stays when the store is closed: to sync one that is written over takes half the
+//! time of one that gets longer (95 µs to 175 on ext4 without a journal).
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::log_room::LogRoom;
+use super::log_room::{FRAME, LogRoom};
 use super::open::{configure, database_path, log_path};
 use crate::sql::sqlite::error;
 use crate::{Result, Settings, StorageError};
@@ -31,6 +35,9 @@ const BEHIND_MAX: i64 = 2 * PAGES_MAX;
 /// LIMIT: how long the log gets before writing waits for what is left to be copied, however little
 /// that is.
 const LENGTH_MAX: i64 = 3 * PAGES_MAX;
+/// LIMIT: bytes of the log's file that are kept when the store is closed: no more than it has while
+/// nobody reads for long.
+const KEPT_MAX: u64 = (LENGTH_MAX.unsigned_abs() + 1) * FRAME;
 /// LIMIT: how long a commit waits for the copying.
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -39,6 +46,7 @@ pub(super) struct Log {
     copier: SyncSender<()>,
     copied: Receiver<()>,
     room: Option<LogRoom>,
+    path: PathBuf,
 }
 
 /// How long the log is, in pages, and how much of it is in the database already.
@@ -64,9 +72,10 @@ impl Log {
                 }
             })
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
-        let room = LogRoom::open(&log_path(settings), LENGTH_MAX.unsigned_abs());
+        let path = log_path(settings);
+        let room = LogRoom::open(&path, LENGTH_MAX.unsigned_abs());
         let room = room.inspect_err(no_room).ok().flatten();
-        Ok(Self { copier, copied, room })
+        Ok(Self { copier, copied, room, path })
     }
 
     /// After a commit.
@@ -105,10 +114,25 @@ impl Log {
         }
     }
 
-    /// Nothing more will be written.
+    /// Nothing more will be written. All is in the database then, and one page in a log that is
+    /// begun anew: the next start reads no more of it.
     pub(super) fn finish(&self, connection: &Connection) {
-        run(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        if std::fs::metadata(&self.path).is_ok_and(|log| log.len() > KEPT_MAX) {
+            run(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+            return;
+        }
+        run(connection, "PRAGMA wal_checkpoint(RESTART)");
+        // Until something is written to it, the file still begins with what it held.
+        let _ = begin_anew(connection)
+            .inspect_err(|cause| tracing::warn!(%cause, "the write-ahead log was not begun anew"));
+        run(connection, "PRAGMA wal_checkpoint(PASSIVE)");
     }
+}
+
+/// Writes what changes nothing.
+fn begin_anew(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)
 }
 
 fn no_room(cause: &io::Error) {

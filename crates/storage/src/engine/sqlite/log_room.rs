@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// Bytes of a frame of the log: a page and its header
 /// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
-const FRAME: u64 = 24 + 4096;
+pub(super) const FRAME: u64 = 24 + 4096;
 /// Bytes that are written ahead at once.
 const STEP: u64 = 2 << 20;
 /// When less than this is left, more is written.

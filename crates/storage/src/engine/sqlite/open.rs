@@ -57,6 +57,8 @@ pub(super) fn configure(connection: &Connection) -> Result<()> {
     // Plans that don't depend on what is bound: else SQLite prepares a statement anew whenever a
     // parameter that was 0 or 1 before gets another value, which is most of them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error)?;
+    // SQLite would remove the log with the last connection; see `log`.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(error)?;
     connection.busy_timeout(LOCK_TIMEOUT).map_err(error)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(error)?;
     // In KiB: 64 MiB of pages per connection at most.

@@ -345,16 +345,7 @@ fn the_log_is_begun_anew_under_steady_writing() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let log = folder.path().join("posthorn.db-wal");
-    for round in 0..200u8 {
-        store
-            .write_blocking("test", move |tx| {
-                let bytes = vec![round; 1 << 20];
-                let sql = "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, data) \
-                           VALUES (?1, 1, 1, 0, 0, ?2)";
-                tx.sql.execute(sql, &[Value::Bytes(&[round]), Value::Bytes(&bytes)])
-            })
-            .unwrap();
-    }
+    add_blobs(&store, 0..200, 1 << 20);
     let length = std::fs::metadata(log).unwrap().len();
     // How long the log gets before writing waits, and what was written meanwhile: a copy that is under
     // way ends before what it has not seen, and a busy disk takes its time for it.
@@ -365,15 +356,7 @@ fn the_log_is_begun_anew_under_steady_writing() {
 fn what_is_behind_the_end_of_the_log_is_no_part_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    for round in 0..50u8 {
-        let written = store.write_blocking("test", move |tx| {
-            let bytes = vec![round; 32 << 10];
-            let sql = "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, data) \
-                       VALUES (?1, 1, 1, 0, 0, ?2)";
-            tx.sql.execute(sql, &[Value::Bytes(&[round]), Value::Bytes(&bytes)])
-        });
-        written.unwrap();
-    }
+    add_blobs(&store, 0..50, 32 << 10);
     // As after a crash: nothing of it was copied into the database.
     let after = tempfile::tempdir().unwrap();
     for name in ["posthorn.db", "posthorn.db-wal"] {
@@ -385,9 +368,77 @@ fn what_is_behind_the_end_of_the_log_is_no_part_of_it() {
     let file = std::fs::OpenOptions::new().write(true).open(&log).unwrap();
     LogRoom::of(file, length).keep(length / 4096).unwrap();
     assert_eq!(std::fs::metadata(&log).unwrap().len(), length + (2 << 20));
-    let count = open(after.path())
+    assert_eq!(count_blobs(&open(after.path())), 50);
+}
+
+fn add_blobs(store: &Store, hashes: std::ops::Range<u8>, size: usize) {
+    for hash in hashes {
+        let written = store.write_blocking("test", move |tx| {
+            let sql = "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, data) \
+                       VALUES (?1, 1, 1, 0, 0, ?2)";
+            tx.sql.execute(sql, &[Value::Bytes(&[hash]), Value::Bytes(&vec![hash; size])])
+        });
+        written.unwrap();
+    }
+}
+
+fn count_blobs(store: &Store) -> i64 {
+    let count = store
         .read_blocking(|tx| tx.sql.query_one("SELECT count(*) FROM blob", &[], |row| row.int(0)));
-    assert_eq!(count.unwrap(), Some(50));
+    count.unwrap().unwrap()
+}
+
+#[test]
+fn the_file_of_the_log_stays_and_what_it_held_is_not_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("posthorn.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let store = open(folder.path());
+    add_blobs(&store, 0..50, 64 << 10);
+    store.close();
+    drop(store);
+    let kept = length();
+    assert!(kept > 3 << 20, "{kept} bytes");
+    // All of it is in the database alone.
+    let alone = tempfile::tempdir().unwrap();
+    std::fs::copy(folder.path().join("posthorn.db"), alone.path().join("posthorn.db")).unwrap();
+    assert_eq!(count_blobs(&open(alone.path())), 50);
+
+    let store = open(folder.path());
+    let pages = store
+        .read_blocking(|tx| tx.sql.query_one("PRAGMA wal_checkpoint(NOOP)", &[], |row| row.int(1)));
+    let pages = pages.unwrap().unwrap();
+    assert!(pages < 8, "{pages} pages are taken for new");
+    assert_eq!(count_blobs(&store), 50);
+    add_blobs(&store, 50..60, 64 << 10);
+    assert_eq!((count_blobs(&store), length()), (60, kept), "it is written over");
+    // As after a crash: the log ends where what was written before begins.
+    let after = tempfile::tempdir().unwrap();
+    for name in ["posthorn.db", "posthorn.db-wal"] {
+        std::fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
+    }
+    assert_eq!(count_blobs(&open(after.path())), 60);
+}
+
+#[test]
+fn a_log_that_grew_very_long_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    // One transaction is in the log as a whole.
+    let written = store.write_blocking("test", move |tx| {
+        let sql = "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, data) \
+                   VALUES (?1, 1, 1, 0, 0, ?2)";
+        let bytes = vec![1; 20 << 20];
+        for hash in 0..6u8 {
+            tx.sql.execute(sql, &[Value::Bytes(&[hash]), Value::Bytes(&bytes)])?;
+        }
+        Ok(())
+    });
+    written.unwrap();
+    store.close();
+    drop(store);
+    assert_eq!(std::fs::metadata(folder.path().join("posthorn.db-wal")).unwrap().len(), 0);
+    assert_eq!(count_blobs(&open(folder.path())), 6);
 }
 
 /// A pass over very many rows leaves none of their pages with this process.
