@@ -1,6 +1,6 @@
 //! Texts as ranks: what is compared over and over is a number.
 
-use std::iter::Peekable;
+use std::cmp::Ordering;
 
 use message::varint::{push_varint, take_varint};
 
@@ -27,8 +27,8 @@ impl Texts {
         self.bytes.get(start..end(at)).unwrap_or_default()
     }
 
-    fn texts(&self) -> Peekable<impl Iterator<Item = &str>> {
-        (0..self.len()).map(|at| self.text(at)).peekable()
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|at| self.text(at))
     }
 
     fn size_bytes(&self) -> usize {
@@ -103,24 +103,14 @@ impl TextColumn {
 
     /// Adds the rows of another one behind its own.
     pub(super) fn append(&mut self, other: Self) {
-        let (mut merged, mut our_ranks, mut their_ranks) = (Texts::default(), vec![], vec![]);
-        {
-            let (mut ours, mut theirs) = (self.distinct.texts(), other.distinct.texts());
-            while let Some(text) = [ours.peek(), theirs.peek()].into_iter().flatten().min().copied()
-            {
-                let rank = merged.len() as u32;
-                merged.push(text);
-                our_ranks.extend(ours.next_if_eq(&text).map(|_| rank));
-                their_ranks.extend(theirs.next_if_eq(&text).map(|_| rank));
-            }
-        }
+        let (distinct, our_ranks, their_ranks) = merge(&self.distinct, &other.distinct);
         let moved =
             |ranks: &[u32], rank: u32| ranks.get(rank as usize).copied().unwrap_or_default();
         for rank in &mut self.ranks {
             *rank = moved(&our_ranks, *rank);
         }
         self.ranks.extend(other.ranks.iter().map(|rank| moved(&their_ranks, *rank)));
-        self.distinct = merged;
+        self.distinct = distinct;
     }
 
     /// Keeps the rows for which `kept` says so, and of the texts those that they have.
@@ -181,6 +171,40 @@ impl TextColumn {
         let mut pairs = (0..texts).map(|at| (distinct.text(at), distinct.text(at + 1)));
         let is_sorted = is_whole && pairs.all(|(one, other)| one < other);
         is_sorted.then_some(Self { distinct, ranks })
+    }
+}
+
+/// The texts of two ascending lists, each once, and the new rank of each text of either list. Two
+/// texts are compared once: this is most of what the first SORT after a start takes.
+fn merge(ours: &Texts, theirs: &Texts) -> (Texts, Vec<u32>, Vec<u32>) {
+    let mut merged = Texts {
+        bytes: String::with_capacity(ours.bytes.len() + theirs.bytes.len()),
+        ends: Vec::with_capacity(ours.len() + theirs.len()),
+    };
+    let (mut our_ranks, mut their_ranks) =
+        (Vec::with_capacity(ours.len()), Vec::with_capacity(theirs.len()));
+    let (mut ours, mut theirs) = (ours.texts(), theirs.texts());
+    let (mut our_text, mut their_text) = (ours.next(), theirs.next());
+    loop {
+        let (order, text) = match (our_text, their_text) {
+            (Some(one), Some(other)) => {
+                let order = one.cmp(other);
+                (order, if order.is_gt() { other } else { one })
+            }
+            (Some(one), None) => (Ordering::Less, one),
+            (None, Some(other)) => (Ordering::Greater, other),
+            (None, None) => return (merged, our_ranks, their_ranks),
+        };
+        let rank = merged.len() as u32;
+        merged.push(text);
+        if order.is_le() {
+            our_ranks.push(rank);
+            our_text = ours.next();
+        }
+        if order.is_ge() {
+            their_ranks.push(rank);
+            their_text = theirs.next();
+        }
     }
 }
 
