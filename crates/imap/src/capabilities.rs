@@ -117,20 +117,20 @@ pub(crate) fn names(
     }
     // RFC 6785 §2.1
     let scripts = settings.sieve_server.iter().map(|server| format!("IMAPSIEVE={server}"));
-    let limits = limits(settings).into_iter().chain(scripts).map(Cow::Owned);
+    let limits = limits(settings, off).into_iter().chain(scripts).map(Cow::Owned);
     let mut names: Vec<Cow<'static, str>> =
         names.into_iter().map(Cow::Borrowed).chain(limits).collect();
     names.retain(|name| !off.contains(settings, name));
     names
 }
 
-/// RFC 9738 §3: one of the two, or none.
-fn limits(settings: &Settings) -> Option<String> {
-    match (settings.message_limit, settings.save_limit) {
-        (0, 0) => None,
-        (0, save) => Some(format!("SAVELIMIT={save}")),
-        (messages, _) => Some(format!("MESSAGELIMIT={messages}")),
-    }
+/// RFC 9738 §3: one of the two, or none: the one that holds.
+fn limits(settings: &Settings, off: &SwitchedOff) -> Option<String> {
+    let (messages, saved) = (settings.message_limit, settings.save_limit);
+    [("MESSAGELIMIT", messages), ("SAVELIMIT", saved)]
+        .into_iter()
+        .find(|(name, limit)| *limit > 0 && !off.contains(settings, name))
+        .map(|(name, limit)| format!("{name}={limit}"))
 }
 
 /// Whether a password may be sent on this connection (RFC 9051 §11.1).

@@ -68,9 +68,8 @@ impl MetadataEntry {
 
 /// RFC 5464 §3.3: `l` and one of the rights on messages.
 fn check_annotating(rights: Rights) -> Result<()> {
-    let some = Rights::READ | Rights::SEEN | Rights::WRITE | Rights::INSERT | Rights::POST;
-    match rights.intersects(some) {
-        true => check_rights(rights, Rights::LOOKUP),
+    match rights.shows_annotations() {
+        true => Ok(()),
         false => check_rights(rights, Rights::LOOKUP | Rights::READ),
     }
 }

@@ -54,7 +54,23 @@ pub(crate) fn missing(
         let follow = ["CONTEXT=SEARCH", "CONTEXT=SORT"];
         return follow.iter().all(|name| is_off(name)).then_some("CONTEXT=SEARCH");
     }
-    needed(row, command).into_iter().find(|name| is_off(name))
+    let takes_partial = has_context_partial(command, &is_off);
+    needed(row, command)
+        .into_iter()
+        .find(|name| is_off(name) && !(takes_partial && *name == "PARTIAL"))
+}
+
+/// RFC 5267 §4.4, RFC 9394 §3.2: whoever announces CONTEXT=… takes PARTIAL with it, of ranges that
+/// are counted from the first result.
+fn has_context_partial(command: &Command, is_off: impl Fn(&str) -> bool) -> bool {
+    let (returns, context) = match command {
+        Command::Search(args) => (args.returns, "CONTEXT=SEARCH"),
+        Command::Esearch(args) => (args.returns, "CONTEXT=SEARCH"),
+        Command::Sort(args) => (args.returns, "CONTEXT=SORT"),
+        _ => return false,
+    };
+    let partial = returns.and_then(|returns| returns.partial);
+    partial.is_some_and(|partial| !partial.from_end) && !is_off(context)
 }
 
 /// The capabilities without which the command could not be.

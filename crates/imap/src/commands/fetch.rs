@@ -74,7 +74,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
         }
         send_part(ctx, &part, &plan, &mut sent).await?;
     }
-    sent.outcome(by)?;
+    let outcome = sent.outcome(by);
+    if let (Err(_), Some(reached)) = (&outcome, reached) {
+        // RFC 9738 §3.1: that not all was looked at is said beside another code, too.
+        reached.tell(ctx);
+    }
+    outcome?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
 }
 

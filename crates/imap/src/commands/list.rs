@@ -89,7 +89,8 @@ async fn tell_more(
         let values = status::values(mailbox, counted, limit, &id);
         render::status(out, name, dialect, args.returns.status, &values);
     }
-    if !args.metadata.is_empty() {
+    // RFC 9590 §3: as GETMETADATA, which is refused there; NIL would say that nothing is set.
+    if !args.metadata.is_empty() && rights.shows_annotations() {
         let found = annotations.get(&mailbox.id).map_or(&[][..], Vec::as_slice);
         render::metadata(out, name, dialect, &metadata::all_values(found, &args.metadata));
     }

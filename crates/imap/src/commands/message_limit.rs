@@ -37,11 +37,16 @@ impl Reached {
     /// already, the limit goes into an untagged NO.
     pub(super) fn reply(self, ctx: &mut Ctx<'_>, reply: Reply) -> Reply {
         if reply.code.is_some() {
-            let code = self.code();
-            ctx.push(|out| render::untagged(out, Status::No, Some(&code), "Not all messages"));
+            self.tell(ctx);
             return reply;
         }
         Reply { code: Some(ReplyCode::Plain(self.code())), ..reply }
+    }
+
+    /// The untagged NO.
+    pub(super) fn tell(self, ctx: &mut Ctx<'_>) {
+        let code = self.code();
+        ctx.push(|out| render::untagged(out, Status::No, Some(&code), "Not all messages"));
     }
 }
 

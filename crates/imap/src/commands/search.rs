@@ -68,7 +68,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SearchArgs) -> Result<Reply> {
     // RFC 9051 §6.4.4: who speaks IMAP4rev2 is answered with ESEARCH, asked for or not.
     let all = SearchReturn { all: true, ..SearchReturn::default() };
     let returns = args.returns.or(ctx.enabled.rev2().then_some(all));
-    let answered = answer(ctx, &known, results, args.by, returns, &args.key).await;
+    // RFC 9738 §3.1: where not all was searched, the highest comes first.
+    let descending = reached.is_some();
+    let answered = answer(ctx, &known, results, args.by, returns, &args.key, descending).await;
     contexts::unless_failed(ctx, returns, answered)?;
     Ok(message_limit::reply(ctx, reached, Reply::done()))
 }

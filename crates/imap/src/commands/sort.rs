@@ -41,7 +41,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
     if let Some(followed) = followed {
         contexts::open(ctx, followed, args.by, args.criteria, found.known.clone(), &results)?;
     }
-    let answered = search::answer(ctx, &found.known, results, args.by, returns, &args.key).await;
+    let answered =
+        search::answer(ctx, &found.known, results, args.by, returns, &args.key, false).await;
     contexts::unless_failed(ctx, returns, answered)?;
     Ok(Reply::done())
 }

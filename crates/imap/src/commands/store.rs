@@ -42,7 +42,9 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
     let own = own_modseq(&committed);
     let stored: Stored = committed.value;
     let (silent, enabled) = (args.silent, *ctx.enabled);
-    let answer = Answer { silent, by: args.by, enabled, before, change, own };
+    // RFC 9738 §3.1: where not all is told, the highest comes first.
+    let descending = reached.is_some();
+    let answer = Answer { silent, by: args.by, enabled, before, change, own, descending };
     answer.tell(ctx, &stored).await?;
     if !stored.skipped.is_empty() {
         let reply = modified(ctx.selected()?, args.by, &stored)?;
@@ -85,6 +87,7 @@ struct Answer {
     before: Arc<Snapshot>,
     change: FlagChange,
     own: Option<ModSeq>,
+    descending: bool,
 }
 
 impl Answer {
@@ -96,6 +99,16 @@ impl Answer {
         let selected = ctx.selected()?;
         let (known, recent) = (selected.known().clone(), selected.recent().clone());
         let mut surprises = Surprises { answer: self, last: None };
+        if self.descending {
+            // No more than the limit.
+            let uids: Vec<Uid> = stored.applied.iter().collect();
+            for (seq, entry) in uids.iter().rev().filter_map(|uid| known.by_uid(*uid)) {
+                let before = self.before.by_uid(entry.uid()).map(|(_, before)| before);
+                let tells_flags = !self.silent || surprises.hold(before.as_ref(), &entry);
+                self.render(&mut out, seq, &entry, tells_flags, &recent);
+            }
+            return Ok(ctx.connection.write(&out).await?);
+        }
         for range in stored.applied.ranges() {
             let mut before = self.before.between(range.clone()).peekable();
             for (seq, entry) in known.between(range) {

@@ -81,5 +81,6 @@ pub(super) fn partial_range(c: &mut Cursor<'_>) -> Parsed<PartialRange> {
         return Err(ParseError::Syntax("a range counts from one end only"));
     }
     let other = c.nz_number()?.get();
-    Ok(PartialRange { low: one.min(other), high: one.max(other), from_end })
+    let (low, high, is_reversed) = (one.min(other), one.max(other), one > other);
+    Ok(PartialRange { low, high, from_end, is_reversed })
 }

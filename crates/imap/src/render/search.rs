@@ -160,11 +160,14 @@ fn begin(out: &mut Vec<u8>, tag: &Tag, mailbox: Option<Correlated<'_>>, by: Addr
 fn partial(out: &mut Vec<u8>, range: PartialRange, found: &Results) {
     let sign: &[u8] = if range.from_end { b"-" } else { b"" };
     out.extend_from_slice(b" PARTIAL (");
+    // RFC 9394 §3.1: the range as it was asked for.
+    let (first, last) =
+        if range.is_reversed { (range.high, range.low) } else { (range.low, range.high) };
     out.extend_from_slice(sign);
-    number(out, range.low);
+    number(out, first);
     out.push(b':');
     out.extend_from_slice(sign);
-    number(out, range.high);
+    number(out, last);
     out.push(b' ');
     let some = found.slice(range.positions(found.len()));
     match some.is_empty() {
@@ -199,11 +202,21 @@ fn results(out: &mut Vec<u8>, found: &Results) {
 
 /// `"SEARCH" *(SP nz-number)` (RFC 3501 §7.2.5) or `"SORT" *(SP nz-number)` (RFC 5256 §5), with
 /// `SP "(" "MODSEQ" SP n ")"` when asked (RFC 7162 §3.1.6), the whole line.
-pub fn found(out: &mut Vec<u8>, found: &Results, modseq: Option<ModSeq>) {
+///
+/// The results of SEARCH ascend, or descend where not all was searched (RFC 9738 §3.1).
+pub fn found(out: &mut Vec<u8>, found: &Results, descending: bool, modseq: Option<ModSeq>) {
     match found {
         Results::Mailbox(set) => {
             out.extend_from_slice(b"* SEARCH");
-            set.iter().for_each(|value| numbered(out, value));
+            match descending {
+                true => set
+                    .ranges()
+                    .iter()
+                    .rev()
+                    .flat_map(|&(first, last)| (first..=last).rev())
+                    .for_each(|value| numbered(out, value)),
+                false => set.iter().for_each(|value| numbered(out, value)),
+            }
         }
         Results::Sorted(numbers) => {
             out.extend_from_slice(b"* SORT");
@@ -281,10 +294,11 @@ mod tests {
         ] {
             let mut out = Vec::new();
             let set = Results::Mailbox(found.iter().copied().collect());
-            super::found(&mut out, &set, modseq.map(ModSeq::new));
+            super::found(&mut out, &set, false, modseq.map(ModSeq::new));
             assert_eq!(String::from_utf8_lossy(&out), expect);
             out.clear();
-            super::found(&mut out, &Results::Sorted(found.to_vec()), modseq.map(ModSeq::new));
+            let sorted = Results::Sorted(found.to_vec());
+            super::found(&mut out, &sorted, false, modseq.map(ModSeq::new));
             assert_eq!(String::from_utf8_lossy(&out), expect.replace("SEARCH", "SORT"));
         }
     }
@@ -298,7 +312,7 @@ mod tests {
         };
         let all = SearchReturn { all: true, relevancy: true, ..SearchReturn::default() };
         let partial = SearchReturn {
-            partial: Some(PartialRange { low: 2, high: 3, from_end: false }),
+            partial: Some(PartialRange { low: 2, high: 3, from_end: false, is_reversed: false }),
             relevancy: true,
             ..SearchReturn::default()
         };
@@ -363,7 +377,7 @@ mod tests {
     fn sorted_results_as_in_rfc_5267() {
         let tag = Tag::new(b"E01").unwrap();
         let partial = |low, high, from_end| SearchReturn {
-            partial: Some(PartialRange { low, high, from_end }),
+            partial: Some(PartialRange { low, high, from_end, is_reversed: false }),
             ..SearchReturn::default()
         };
         let all = SearchReturn { all: true, min: true, max: true, ..SearchReturn::default() };

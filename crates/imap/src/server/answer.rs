@@ -43,7 +43,7 @@ impl Session {
             return self.count_error();
         }
         if self.enabled.uid_only() && uses_seqs(request.row, &request.command) {
-            // RFC 9586 §3.2: BAD with UIDREQUIRED for every use of sequence numbers.
+            // RFC 9586 §3: BAD with UIDREQUIRED for every use of sequence numbers.
             let code = Some(&render::Code::UidRequired);
             let text = "Sequence numbers are not spoken any more";
             self.push(|out| render::tagged(out, &request.tag, Status::Bad, code, text));

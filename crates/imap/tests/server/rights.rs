@@ -227,6 +227,9 @@ async fn outside(stage: &Stage, rights: &str) {
     assert_eq!(client.run(&list).await, Status::Ok);
     let leaks = client.lines.iter().any(|line| line.contains("hers alone"));
     assert!(!leaks || permits(rights, "m"), "{rights:?}: {:?}", client.lines);
+    // RFC 9590 §3: nor is it said that there is none.
+    let told = client.lines.iter().any(|line| line.starts_with("* METADATA"));
+    assert!(!told || permits(rights, "m"), "{rights:?}: {:?}", client.lines);
     let search = "ESEARCH IN (subtree \"Other Users\") TEXT Shall";
     assert_eq!(client.run(search).await, Status::Ok);
     let found = client.lines.iter().any(|line| line.contains("/Box\""));

@@ -70,6 +70,12 @@ impl Rights {
         self.0 & other.0 != 0
     }
 
+    /// Whether annotations of a mailbox may be read with them (RFC 5464 §3.3).
+    pub fn shows_annotations(self) -> bool {
+        let some = Self::READ | Self::SEEN | Self::WRITE | Self::INSERT | Self::POST;
+        self.contains(Self::LOOKUP) && self.intersects(some)
+    }
+
     /// Those of it that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {

@@ -41,6 +41,7 @@ pub(in crate::commands) async fn answer(
     by: Addressing,
     returns: Option<SearchReturn>,
     key: &SearchKey,
+    descending: bool,
 ) -> Result<()> {
     let relevancy = match returns.is_some_and(|returns| returns.relevancy) {
         true => Some(relevance(ctx, known, &results, key).await?),
@@ -51,11 +52,13 @@ pub(in crate::commands) async fn answer(
         save(ctx, known, &results, returns)?;
     }
     let modseq = key.uses_modseq().then(|| highest_modseq(known, &results, returns)).flatten();
-    tell(ctx, known, results, by, returns, Told { relevancy, modseq }).await
+    tell(ctx, known, results, by, returns, Told { descending, relevancy, modseq }).await
 }
 
 /// What is told beside the results.
 struct Told {
+    /// Whether the highest comes first.
+    descending: bool,
     relevancy: Option<Vec<u8>>,
     modseq: Option<ModSeq>,
 }
@@ -121,7 +124,7 @@ async fn tell(
     };
     let mut out = Vec::new();
     match returns {
-        None => render::found(&mut out, &results, told.modseq),
+        None => render::found(&mut out, &results, told.descending, told.modseq),
         // RFC 5182 §2.1: SAVE alone keeps the result and sends none.
         Some(returns) if !returns.sends_result() => {}
         Some(returns) => {

@@ -430,7 +430,8 @@ fn parts_of_a_fetch() {
     for (text, low, high, from_end) in
         [("1:100", 1, 100, false), ("-1:-30", 1, 30, true), ("5:1", 1, 5, false)]
     {
-        let expect = Some(PartialRange { low, high, from_end });
+        let is_reversed = text == "5:1";
+        let expect = Some(PartialRange { low, high, from_end, is_reversed });
         let line = format!("a UID FETCH 25900:26600 (UID FLAGS) (PARTIAL {text})");
         assert!(matches!(command(&line), Command::Fetch(args) if args.partial == expect), "{line}");
     }
@@ -576,13 +577,14 @@ fn sorting_and_threading() {
             SearchKey::Lacks(SystemFlags::DELETED),
         ),
     );
-    let part = |low, high, from_end| {
-        let partial = Some(PartialRange { low, high, from_end });
+    let part = |first: u32, last: u32, from_end| {
+        let (low, high, is_reversed) = (first.min(last), first.max(last), first > last);
+        let partial = Some(PartialRange { low, high, from_end, is_reversed });
         Some(SearchReturn { partial, count: true, ..Default::default() })
     };
     for (text, returns) in [
         ("COUNT PARTIAL 23500:24000", part(23_500, 24_000, false)),
-        ("partial 5:1 count", part(1, 5, false)),
+        ("partial 5:1 count", part(5, 1, false)),
         ("COUNT PARTIAL -1:-100", part(1, 100, true)),
     ] {
         let (by, fetch) = (Addressing::Seq, Vec::new());
