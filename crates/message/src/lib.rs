@@ -25,6 +25,7 @@ mod message_id;
 mod parameter;
 mod part_index;
 mod piecewise;
+mod plain_type;
 mod search;
 mod seven_bit;
 mod sort_text;

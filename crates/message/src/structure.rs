@@ -15,6 +15,7 @@ use crate::imap_string::{push_nstring, push_number, push_string};
 use crate::lines::LineCounter;
 use crate::parameter::{Parameter, Parameterized, push_parameters};
 use crate::part_index::{Node, PartIndex, PartKind};
+use crate::plain_type::is_misread;
 use crate::{Encoding, Limits};
 
 /// What the walk makes.
@@ -22,6 +23,8 @@ pub(crate) struct Structure {
     pub(crate) body: Vec<u8>,
     pub(crate) body_structure: Vec<u8>,
     pub(crate) parts: PartIndex,
+    /// The headers of parts that mail-parser took for leaves; see [`crate::plain_type`].
+    pub(crate) misread: Vec<Range<u32>>,
 }
 
 /// Describes a message; `root` is absent where it has neither a field nor an empty line.
@@ -33,6 +36,7 @@ pub(crate) fn describe(raw: &[u8], root: Option<MessagePart<'_>>, limits: &Limit
         nodes: Vec::with_capacity(8),
         body: Vec::with_capacity(256),
         structure: Vec::with_capacity(512),
+        misread: Vec::new(),
     };
     let end = u32::try_from(raw.len()).unwrap_or(u32::MAX);
     walk.open(0..0, end, PartKind::Message, Encoding::Identity);
@@ -45,6 +49,7 @@ pub(crate) fn describe(raw: &[u8], root: Option<MessagePart<'_>>, limits: &Limit
         body: walk.body,
         body_structure: walk.structure,
         parts: PartIndex { nodes: walk.nodes },
+        misread: walk.misread,
     }
 }
 
@@ -55,6 +60,7 @@ struct Walk<'a> {
     nodes: Vec<Node>,
     body: Vec<u8>,
     structure: Vec<u8>,
+    misread: Vec<Range<u32>>,
 }
 
 // What a part is shown as.
@@ -77,6 +83,9 @@ impl Walk<'_> {
         let mechanism = fields.mechanism();
         let encoding = Encoding::of_mechanism(&mechanism);
         let content_type = effective_type(declared, in_digest);
+        if is_misread(&part, &content_type, encoding) {
+            self.misread.push(start..body);
+        }
         let described =
             Described { fields: &fields, content_type: &content_type, mechanism: &mechanism };
         let shape = shape(part, &content_type, end - body);

@@ -9,7 +9,7 @@ use crate::envelope::render_envelope;
 use crate::fields::{Fields, ListedFields};
 use crate::keys::Keys;
 use crate::part_index::PartIndex;
-use crate::structure::describe;
+use crate::plain_type;
 
 /// What is stored beside a message so that it need not be parsed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,32 +32,31 @@ impl Summary {
     /// Reads a message. There is one for every sequence of bytes: what is no MIME is text, what
     /// is no field is left out.
     pub fn of(message: &[u8], limits: &Limits) -> Self {
-        let parsed = parser(limits).parse(message);
-        let structure = describe(message, parsed.as_ref().map(|parsed| parsed.root_part()), limits);
-        let header_bytes = structure.parts.header_bytes() as usize;
-        let header = message.get(..header_bytes).unwrap_or_default();
-        let fields = Fields::of(header, limits.header_fields_max);
-        let listed = ListedFields::of(&fields, limits.addresses_max);
-        let mut envelope = Vec::with_capacity(512);
-        render_envelope(&mut envelope, &fields, &listed);
-        Self {
-            header_bytes,
-            envelope,
-            body: structure.body,
-            body_structure: structure.body_structure,
-            parts: structure.parts,
-            keys: Keys::of(&fields, &listed, parsed.as_ref(), limits),
-        }
+        plain_type::read(message, limits, |structure, parsed| {
+            let header_bytes = structure.parts.header_bytes() as usize;
+            let header = message.get(..header_bytes).unwrap_or_default();
+            let fields = Fields::of(header, limits.header_fields_max);
+            let listed = ListedFields::of(&fields, limits.addresses_max);
+            let mut envelope = Vec::with_capacity(512);
+            render_envelope(&mut envelope, &fields, &listed);
+            Self {
+                header_bytes,
+                envelope,
+                body: structure.body,
+                body_structure: structure.body_structure,
+                parts: structure.parts,
+                keys: Keys::of(&fields, &listed, parsed, limits),
+            }
+        })
     }
 }
 
 /// The part index alone.
 pub(crate) fn part_index(message: &[u8], limits: &Limits) -> PartIndex {
-    let parsed = parser(limits).parse(message);
-    describe(message, parsed.as_ref().map(|parsed| parsed.root_part()), limits).parts
+    plain_type::read(message, limits, |structure, _| structure.parts)
 }
 
-fn parser(limits: &Limits) -> MessageParser {
+pub(crate) fn parser(limits: &Limits) -> MessageParser {
     PARSER
         .clone()
         .max_depth(limits.depth_max.min(Limits::DEPTH_CEILING))
