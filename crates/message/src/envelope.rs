@@ -121,6 +121,22 @@ mod tests {
         );
     }
 
+    // RFC 5322 §4.5.3
+    #[test]
+    fn several_destination_fields_are_one_list() {
+        check(
+            "To: a@b\r\nCc: g: h@i;\r\nTo:\r\nBcc: r@s\r\nTO: c@d, e@f\r\nCc: j@k\r\nBcc: t@u\r\n\
+             From: l@m\r\nFrom: n@o\r\n\r\n",
+            "(NIL NIL ((NIL NIL \"l\" \"m\")) ((NIL NIL \"l\" \"m\")) ((NIL NIL \"l\" \"m\")) \
+             ((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")) \
+             ((NIL NIL \"g\" NIL)(NIL NIL \"h\" \"i\")(NIL NIL NIL NIL)(NIL NIL \"j\" \"k\")) \
+             ((NIL NIL \"r\" \"s\")(NIL NIL \"t\" \"u\")) NIL NIL)",
+        );
+        let header = "To: a@b, c@d\r\n".repeat(3);
+        let fields = Fields::of(header.as_bytes(), 100);
+        assert_eq!(ListedFields::of(&fields, 5).to.len(), 5);
+    }
+
     #[test]
     fn odd_values() {
         check(

@@ -4,16 +4,16 @@ use crate::address_list::{Item, address_list};
 use crate::header::{header_fields, unfold};
 
 /// Raw values, `None` where the field is absent.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Fields<'a> {
     pub(crate) date: Option<&'a [u8]>,
     pub(crate) subject: Option<&'a [u8]>,
     pub(crate) from: Option<&'a [u8]>,
     pub(crate) sender: Option<&'a [u8]>,
     pub(crate) reply_to: Option<&'a [u8]>,
-    pub(crate) to: Option<&'a [u8]>,
-    pub(crate) cc: Option<&'a [u8]>,
-    pub(crate) bcc: Option<&'a [u8]>,
+    pub(crate) to: Vec<&'a [u8]>,
+    pub(crate) cc: Vec<&'a [u8]>,
+    pub(crate) bcc: Vec<&'a [u8]>,
     pub(crate) in_reply_to: Option<&'a [u8]>,
     pub(crate) message_id: Option<&'a [u8]>,
     pub(crate) references: Option<&'a [u8]>,
@@ -33,7 +33,7 @@ const NAME_BYTES_MAX: usize = 25;
 impl<'a> Fields<'a> {
     /// Reads the first `fields_max` fields of a block. RFC 5322 §3.6 allows each once; of more,
     /// the first is shown, but the last of a MIME field, as mail-parser takes the structure
-    /// from that one.
+    /// from that one. Several To, Cc or Bcc are one list each (RFC 5322 §4.5.3).
     pub(crate) fn of(header_block: &'a [u8], fields_max: usize) -> Self {
         let mut all = Self::default();
         for field in header_fields(header_block).take(fields_max) {
@@ -55,9 +55,9 @@ impl<'a> Fields<'a> {
             b"from" => (&mut self.from, true),
             b"sender" => (&mut self.sender, true),
             b"reply-to" => (&mut self.reply_to, true),
-            b"to" => (&mut self.to, true),
-            b"cc" => (&mut self.cc, true),
-            b"bcc" => (&mut self.bcc, true),
+            b"to" => return self.to.push(value),
+            b"cc" => return self.cc.push(value),
+            b"bcc" => return self.bcc.push(value),
             b"in-reply-to" => (&mut self.in_reply_to, true),
             b"message-id" => (&mut self.message_id, true),
             b"references" => (&mut self.references, true),
@@ -98,16 +98,28 @@ pub(crate) struct ListedFields {
 impl ListedFields {
     /// The first `addresses_max` items of each.
     pub(crate) fn of(fields: &Fields<'_>, addresses_max: usize) -> Self {
-        let list = |raw: Option<&[u8]>| {
-            raw.map(|raw| address_list(raw, addresses_max)).unwrap_or_default()
-        };
+        let list = |raw: Option<&[u8]>| chained(raw.as_slice(), addresses_max);
+        let chained = |values: &[&[u8]]| chained(values, addresses_max);
         Self {
             from: list(fields.from),
             sender: list(fields.sender),
             reply_to: list(fields.reply_to),
-            to: list(fields.to),
-            cc: list(fields.cc),
-            bcc: list(fields.bcc),
+            to: chained(&fields.to),
+            cc: chained(&fields.cc),
+            bcc: chained(&fields.bcc),
         }
     }
+}
+
+/// The first `max` items of several values as of one list.
+pub(crate) fn chained(raw_values: &[&[u8]], max: usize) -> Vec<Item> {
+    let mut items = Vec::new();
+    for raw in raw_values {
+        let room = max.saturating_sub(items.len());
+        if room == 0 {
+            break;
+        }
+        items.append(&mut address_list(raw, room));
+    }
+    items
 }

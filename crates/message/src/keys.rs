@@ -92,10 +92,10 @@ impl Keys {
         (keys.to_mailbox, keys.display_to) = texts(&listed.to);
         keys.cc_mailbox = texts(&listed.cc).0;
         keys.subject = keys.text(decode_header_text(fields.subject.unwrap_or_default()), limits);
-        keys.from = keys.addresses(fields.from, &listed.from, limits);
-        keys.to = keys.addresses(fields.to, &listed.to, limits);
-        keys.cc = keys.addresses(fields.cc, &listed.cc, limits);
-        keys.bcc = keys.addresses(fields.bcc, &listed.bcc, limits);
+        keys.from = keys.addresses(fields.from.as_slice(), &listed.from, limits);
+        keys.to = keys.addresses(&fields.to, &listed.to, limits);
+        keys.cc = keys.addresses(&fields.cc, &listed.cc, limits);
+        keys.bcc = keys.addresses(&fields.bcc, &listed.bcc, limits);
         let base = base_subject(&keys.subject);
         (keys.base_subject, keys.is_reply) = (casemap(&base.text), base.is_reply);
         if let Some(message) = message {
@@ -112,8 +112,8 @@ impl Keys {
         keys
     }
 
-    fn addresses(&mut self, raw: Option<&[u8]>, items: &[Item], limits: &Limits) -> String {
-        raw.map(|raw| self.text(address_text(raw, items), limits)).unwrap_or_default()
+    fn addresses(&mut self, raw: &[&[u8]], items: &[Item], limits: &Limits) -> String {
+        self.text(address_text(raw, items), limits)
     }
 
     fn text(&mut self, decoded: String, limits: &Limits) -> String {
@@ -134,12 +134,14 @@ pub(crate) const ADDRESSES_MAX: usize = 100;
 /// RFC 9051 §6.4.4: those keys are asked of the envelope, in which an address has neither
 /// comments nor blanks.
 pub fn decode_address_text(raw_value: &[u8]) -> String {
-    address_text(raw_value, &address_list(raw_value, ADDRESSES_MAX))
+    address_text(&[raw_value], &address_list(raw_value, ADDRESSES_MAX))
 }
 
-/// [`decode_address_text`] of a field whose items were read.
-fn address_text(raw_value: &[u8], items: &[Item]) -> String {
-    let mut text = decode_header_text(raw_value);
+/// [`decode_address_text`] of fields that are one list whose items were read.
+fn address_text(raw_values: &[&[u8]], items: &[Item]) -> String {
+    let texts = raw_values.iter().map(|raw| decode_header_text(raw));
+    let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+    let mut text = texts.join(", ");
     for item in items.iter().take(ADDRESSES_MAX) {
         let Item::Mailbox(listed) = item else { continue };
         let (local, host) =

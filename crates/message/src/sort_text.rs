@@ -1,8 +1,8 @@
 //! The texts by which SORT orders messages (RFC 5256 §3, RFC 5957 §3), in the form of a collation.
 
 use crate::Limits;
-use crate::address_list::{Item, address_list};
-use crate::fields::Fields;
+use crate::address_list::Item;
+use crate::fields::{Fields, chained};
 use crate::header::decode_header_text;
 use crate::keys_column::KeysView;
 use crate::subject::base_subject;
@@ -51,19 +51,18 @@ impl SortText {
                 let base = base_subject(cut(&subject, limits.key_bytes_max)).text;
                 collation.form(&base).into_owned()
             }
-            Self::From => address_texts(fields.from, collation).0,
-            Self::To => address_texts(fields.to, collation).0,
-            Self::Cc => address_texts(fields.cc, collation).0,
-            Self::DisplayFrom => address_texts(fields.from, collation).1,
-            Self::DisplayTo => address_texts(fields.to, collation).1,
+            Self::From => address_texts(fields.from.as_slice(), collation).0,
+            Self::To => address_texts(&fields.to, collation).0,
+            Self::Cc => address_texts(&fields.cc, collation).0,
+            Self::DisplayFrom => address_texts(fields.from.as_slice(), collation).1,
+            Self::DisplayTo => address_texts(&fields.to, collation).1,
         }
     }
 }
 
-/// addr-mailbox and display value of the first address of a field.
-fn address_texts(raw: Option<&[u8]>, collation: Collation) -> (String, String) {
-    let first = raw.and_then(|raw| address_list(raw, 1).into_iter().next());
-    texts_of(first.as_ref(), collation)
+/// addr-mailbox and display value of the first address of fields that are one list.
+fn address_texts(raw_values: &[&[u8]], collation: Collation) -> (String, String) {
+    texts_of(chained(raw_values, 1).first(), collation)
 }
 
 /// The same of an address that was read.
@@ -109,7 +108,7 @@ mod tests {
         ];
         let header = b"Subject: Re: [a] =?utf-8?q?Stra=C3=9Fe?=\r\n\
             From: =?utf-8?q?J=C3=B6?= Doe <Joe.D@example.org>\r\n\
-            To: plain@Example.org, second@example.org\r\nCc: Friends: a@b;\r\n\r\n";
+            To:\r\nTo: plain@Example.org, second@example.org\r\nCc: Friends: a@b;\r\nCc: x@y\r\n\r\n";
         let keys: Keys = Summary::of(header, &Limits::default()).keys;
         let column = keys.encode();
         let view = KeysView::parse(&column).unwrap();

@@ -444,6 +444,10 @@ x
     assert_eq!(keys.preview, "Hello you");
     assert_eq!(keys.attachments, ["résumé.pdf"]);
     assert!(keys.has_attachments && !keys.is_cut);
+    let several = lf("To:\nTo: a@b\nCc: c@d\nTo: e(f)@g\nBcc: h@i\nBcc: j@k\n\n");
+    let keys = Summary::of(several.as_bytes(), &Limits::default()).keys;
+    assert_eq!((keys.to.as_str(), keys.bcc.as_str()), ("a@b, e(f)@g e@g", "h@i, j@k"));
+    assert_eq!((keys.cc.as_str(), keys.to_mailbox.as_str()), ("c@d", "A"));
     let long = lf(&format!("To: {}\n\n{}", "a@b, ".repeat(9999), "word ".repeat(999)));
     let keys = Summary::of(long.as_bytes(), &Limits::default()).keys;
     assert!(keys.is_cut && keys.to.len() <= 16_384);
