@@ -21,8 +21,10 @@ pub struct SearchablePart {
 }
 
 /// Hands every text of the body to `visit`, decoded to UTF-8, in document order, until it
-/// breaks: text parts (HTML without its markup) and the header fields of messages inside. What
-/// cannot be decoded is left out. `parts` is the index of this very message.
+/// breaks: text parts (HTML without its markup), the header fields of messages inside, and parts
+/// of other message types, such as message/delivery-status (RFC 9051 §6.4.4 has servers look into
+/// all of TEXT and MESSAGE). What cannot be decoded is left out. `parts` is the index of this very
+/// message.
 pub fn searchable_text(
     message: &[u8],
     parts: &PartIndex,
@@ -42,7 +44,7 @@ pub fn searchable_text_of(
 ) -> ControlFlow<()> {
     for (number, part) in parts.iter() {
         match part.kind {
-            PartKind::Text | PartKind::Html => {
+            PartKind::Text | PartKind::Html | PartKind::Binary => {
                 if let Some(text) = wanted_text(message, &part, limits, wants) {
                     visit(&text)?;
                 }
@@ -54,7 +56,7 @@ pub fn searchable_text_of(
                     visit(&header_line(field.name, field.value))?;
                 }
             }
-            _ => {}
+            PartKind::Message | PartKind::Multipart => {}
         }
     }
     ControlFlow::Continue(())
@@ -82,8 +84,8 @@ pub fn header_line(name: &[u8], raw_value: &[u8]) -> String {
     format!("{}: {}", String::from_utf8_lossy(name), decode_header_text(raw_value))
 }
 
-/// The text of a text part, decoded to UTF-8, HTML without its markup; `None` where its encoding
-/// is unknown.
+/// The text of a text part or of one of a message type that is no message, decoded to UTF-8, HTML
+/// without its markup; `None` for other parts and where the encoding is unknown.
 pub fn part_text<'a>(message: &'a [u8], part: &Part, limits: &Limits) -> Option<Cow<'a, str>> {
     wanted_text(message, part, limits, &mut |_| true)
 }
@@ -96,6 +98,10 @@ fn wanted_text<'a>(
 ) -> Option<Cow<'a, str>> {
     let fields = Fields::of(slice(message, &part.mime), limits.header_fields_max);
     let content_type = fields.content_type.and_then(Parameterized::parse);
+    let is_message = || content_type.as_ref().is_some_and(|given| given.is_main("message"));
+    if part.kind == PartKind::Binary && !is_message() {
+        return None;
+    }
     if !wants(&described(&fields, content_type.as_ref())) {
         return None;
     }
@@ -169,5 +175,34 @@ mod tests {
         );
         let expect = [("text/plain", false), ("text/csv", true), ("text/calendar", false)];
         assert!(seen.iter().map(|(name, is)| (name.as_str(), *is)).eq(expect));
+    }
+    // RFC 9051 §6.4.4
+    #[test]
+    fn message_types_that_are_no_message_are_texts() {
+        let message = b"Content-Type: multipart/report; boundary=b\r\n\r\n\
+            --b\r\nContent-Type: Message/Delivery-Status\r\n\r\nStatus: 5.1.1\r\n\
+            --b\r\nContent-Type: message/partial; id=x\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+            aGVsbG8=\r\n\
+            --b\r\nContent-Type: message/x; charset=iso-8859-1\r\n\
+            Content-Transfer-Encoding: x\r\n\r\nopaque\r\n\
+            --b\r\nContent-Type: application/pdf\r\n\r\npdf\r\n\
+            --b\r\nContent-Type: message/external-body; access-type=URL\r\n\
+            Content-Disposition: attachment\r\n\r\nouter\r\n--b--\r\n";
+        let parts = Summary::of(message, &Limits::default()).parts;
+        let (mut seen, mut texts) = (Vec::new(), Vec::new());
+        let mut wants = |part: &SearchablePart| {
+            seen.push(part.media_type.clone());
+            !part.is_attachment
+        };
+        let mut visit = |text: &str| {
+            texts.push(text.to_owned());
+            ControlFlow::Continue(())
+        };
+        let _ = searchable_text_of(message, &parts, &Limits::default(), &mut wants, &mut visit);
+        assert_eq!(texts, ["Status: 5.1.1", "hello"]);
+        let asked =
+            ["message/delivery-status", "message/partial", "message/x", "message/external-body"];
+        assert_eq!(seen, asked);
+        assert!(parts.iter().skip(1).all(|(_, part)| part.kind == PartKind::Binary));
     }
 }
