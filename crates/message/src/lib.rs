@@ -8,6 +8,7 @@
 //! as they were computed here.
 
 mod address_list;
+mod charset;
 mod decoded_shape;
 mod encoding;
 mod envelope;

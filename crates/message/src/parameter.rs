@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use mail_parser::Charset;
 
+use crate::charset::charset_of;
 use crate::header::unfold;
 use crate::imap_string::push_string;
 
@@ -237,29 +238,47 @@ fn joined(parameters: Vec<Parameter>) -> Vec<Parameter> {
 }
 
 fn join(base: &[u8], pieces: &[Piece<'_>]) -> Parameter {
-    let mut charset: &[u8] = b"";
+    let (mut charset, mut language): (&[u8], &[u8]) = (b"", b"");
     let mut bytes = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
         let mut value = piece.value;
         if piece.extended {
             // RFC 2231 §4: charset'language'text in the first piece only.
             let mut parts = value.splitn(3, |&byte| byte == b'\'');
-            if let (0, Some(label), Some(_), Some(text)) =
+            if let (0, Some(label), Some(tag), Some(text)) =
                 (index, parts.next(), parts.next(), parts.next())
             {
-                (charset, value) = (label, text);
+                (charset, language, value) = (label, tag, text);
             }
             push_percent_decoded(&mut bytes, value);
         } else {
             bytes.extend_from_slice(value);
         }
     }
-    let text: Cow<'_, str> = Charset::from_label(charset).unwrap_or_default().decode(&bytes);
+    let Some(text) = decoded(charset, &bytes) else {
+        return extended(base, [charset, language], &bytes);
+    };
     if text.is_ascii() {
         return Parameter { name: base.to_vec(), value: text.as_bytes().to_vec() };
     }
-    let mut value = b"UTF-8''".to_vec();
-    push_percent_encoded(&mut value, text.as_bytes());
+    extended(base, [b"UTF-8", b""], text.as_bytes())
+}
+
+// `None` where the character set is not known or the bytes are none of it: who can read them is to
+// get them as they are. RFC 2231 §4 lets the character set be left out.
+fn decoded<'b>(label: &[u8], bytes: &'b [u8]) -> Option<Cow<'b, str>> {
+    let charset = match label {
+        b"" => Charset::default(),
+        label => charset_of(label)?,
+    };
+    let (text, is_malformed) = charset.decode_checked(bytes);
+    (!is_malformed).then_some(text)
+}
+
+// extended-other-values of RFC 2231 §7, in one piece.
+fn extended(base: &[u8], [charset, language]: [&[u8]; 2], bytes: &[u8]) -> Parameter {
+    let mut value = [charset, language, b""].join(&b'\'');
+    push_percent_encoded(&mut value, bytes);
     Parameter { name: [base, b"*"].concat(), value }
 }
 
@@ -374,7 +393,7 @@ mod tests {
             "a/b; f*1=b; x=y; F*0*=utf-8''%e2%98; f*2*=%95",
             "a",
             "b",
-            "(\"f*\" \"UTF-8''%EF%BF%BDb%EF%BF%BD\" \"x\" \"y\")",
+            "(\"f*\" \"utf-8''%E2%98b%95\" \"x\" \"y\")",
         );
         check(
             "a/b; *=x; f*z=1; f*99999999999=2",
@@ -383,6 +402,24 @@ mod tests {
             "(\"*\" \"x\" \"f*z\" \"1\" \"f*99999999999\" \"2\")",
         );
         check("a/b; f*=100%", "a", "b", "(\"f\" \"100%\")");
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_stays_as_it_is() {
+        for (parameters, expect) in [
+            ("f*=cp932''%93%FA%96%7B.pdf", "(\"f*\" \"UTF-8''%E6%97%A5%E6%9C%AC.pdf\")"),
+            ("f*=cp850''caf%82", "(\"f*\" \"UTF-8''caf%C3%A9\")"),
+            ("f*=cp437'en'%e1%20x", "(\"f*\" \"cp437'en'%E1%20x\")"),
+            ("f*0*=x-y'de'%01a; f*1=\"b c\"; f*2*=%ff", "(\"f*\" \"x-y'de'%01ab%20c%FF\")"),
+            ("f*=utf-8''%c3", "(\"f*\" \"utf-8''%C3\")"),
+            ("f*=shift_jis'ja'%93", "(\"f*\" \"shift_jis'ja'%93\")"),
+            ("f*=''%ff", "(\"f*\" \"''%FF\")"),
+            ("f*0=a; f*1*=%e9", "(\"f*\" \"''a%E9\")"),
+            // The replacement character itself.
+            ("f*=utf-8''%ef%bf%bd", "(\"f*\" \"UTF-8''%EF%BF%BD\")"),
+        ] {
+            check(&format!("a/b; {parameters}"), "a", "b", expect);
+        }
     }
 
     #[test]

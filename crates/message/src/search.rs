@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
-use mail_parser::{Charset, html_to_text};
+use mail_parser::html_to_text;
 
+use crate::charset::charset_of;
 use crate::fields::Fields;
 use crate::header::{decode_header_text, header_fields};
 use crate::parameter::Parameterized;
@@ -108,7 +109,7 @@ fn wanted_text<'a>(
     let charset = content_type
         .as_ref()
         .and_then(|content_type| content_type.parameter("charset"))
-        .and_then(Charset::from_label)
+        .and_then(charset_of)
         .unwrap_or_default();
     let text = match decode_part(slice(message, &part.body), part.encoding).ok()? {
         Cow::Borrowed(bytes) => charset.decode(bytes),
@@ -147,7 +148,7 @@ mod tests {
         let message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n\
             --b\r\nContent-Type: Text/CSV; charset=utf-8\r\n\
             Content-Disposition: ATTACHMENT; filename=a.csv\r\n\r\ntwo\r\n\
-            --b\r\nContent-Type: text/calendar\r\n\r\nthree\r\n--b--\r\n";
+            --b\r\nContent-Type: text/calendar; charset=cp932\r\n\r\n\x93\xfa\r\n--b--\r\n";
         let parts = Summary::of(message, &Limits::default()).parts;
         let (mut seen, mut texts) = (Vec::new(), Vec::new());
         let mut wants = |part: &SearchablePart| {
@@ -159,7 +160,7 @@ mod tests {
             ControlFlow::Continue(())
         };
         let _ = searchable_text_of(message, &parts, &Limits::default(), &mut wants, &mut visit);
-        assert_eq!(texts, ["one", "three"]);
+        assert_eq!(texts, ["one", "日"]);
         let mut lines = Vec::new();
         let _ = part_headers(message, &parts, &Limits::default(), &mut |line| {
             lines.push(line.to_owned());
@@ -170,7 +171,7 @@ mod tests {
             [
                 "Content-Type: Text/CSV; charset=utf-8",
                 "Content-Disposition: ATTACHMENT; filename=a.csv",
-                "Content-Type: text/calendar",
+                "Content-Type: text/calendar; charset=cp932",
             ]
         );
         let expect = [("text/plain", false), ("text/csv", true), ("text/calendar", false)];
