@@ -1,7 +1,7 @@
 //! The header fields that ENVELOPE, BODYSTRUCTURE and the keys are made of, found in one pass.
 
 use crate::address_list::{Item, address_list};
-use crate::header::{header_fields, unfold};
+use crate::header::{header_fields, skip_cfws, unfold};
 
 /// Raw values, `None` where the field is absent.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +79,7 @@ impl<'a> Fields<'a> {
     /// The mechanism of Content-Transfer-Encoding without comments; empty if absent.
     pub(crate) fn mechanism(&self) -> Vec<u8> {
         let value = unfold(self.transfer_encoding.unwrap_or_default());
+        let value = skip_cfws(&value);
         let end = value.iter().position(|byte| matches!(byte, b'(' | b';')).unwrap_or(value.len());
         value.get(..end).unwrap_or_default().trim_ascii().to_vec()
     }
@@ -122,4 +123,25 @@ pub(crate) fn chained(raw_values: &[&[u8]], max: usize) -> Vec<Item> {
         items.append(&mut address_list(raw, room));
     }
     items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mechanisms_have_no_comments() {
+        for (raw, expect) in [
+            (" base64 (here)", "base64"),
+            (" (here) base64", "base64"),
+            ("\r\n (a (b) \\) c)\r\n\t8bit;", "8bit"),
+            (" x y ", "x y"),
+            (" (base64", ""),
+            ("", ""),
+        ] {
+            let header = format!("Content-Transfer-Encoding:{raw}\r\n");
+            let found = Fields::of(header.as_bytes(), 1).mechanism();
+            assert_eq!(String::from_utf8_lossy(&found), expect, "{raw}");
+        }
+    }
 }

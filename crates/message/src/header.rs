@@ -107,6 +107,53 @@ pub(crate) fn unfold(raw_value: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(unfolded)
 }
 
+/// What stands behind the blanks and comments (CFWS, RFC 5322 §3.2.2) that an unfolded text
+/// begins with.
+pub(crate) fn skip_cfws(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    loop {
+        rest = match rest.first() {
+            Some(b' ' | b'\t') => rest.get(1..).unwrap_or_default(),
+            Some(b'(') => skip_comment(rest),
+            _ => return rest,
+        };
+    }
+}
+
+/// A text with a blank in place of each comment.
+pub(crate) fn without_comments(text: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'(', rest) {
+        let (before, comment) = rest.split_at(at);
+        kept.extend_from_slice(before);
+        kept.push(b' ');
+        rest = skip_comment(comment);
+    }
+    kept.extend_from_slice(rest);
+    kept
+}
+
+// What stands behind the comment that a text begins with; one without an end takes all.
+fn skip_comment(text: &[u8]) -> &[u8] {
+    let mut depth = 0usize;
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    bytes.as_slice()
+}
+
 /// A raw value as a reader sees it: unfolded, RFC 2047 encoded words decoded, bytes that are no
 /// UTF-8 replaced.
 pub fn decode_header_text(raw_value: &[u8]) -> String {
@@ -164,6 +211,22 @@ mod tests {
             (b"", b""),
         ] {
             assert_eq!(unfold(raw).as_ref(), expect);
+        }
+    }
+
+    #[test]
+    fn comments_are_passed_over() {
+        for (text, behind, without) in [
+            ("a (b) c", "a (b) c", "a   c"),
+            (" (b (c\\)) \\( d) \t(e)f", "f", "   \t f"),
+            ("(a)b(c)", "b(c)", " b "),
+            ("(open (a) b", "", " "),
+            ("(\\", "", " "),
+            (")a", ")a", ")a"),
+            ("", "", ""),
+        ] {
+            assert_eq!(skip_cfws(text.as_bytes()), behind.as_bytes(), "{text}");
+            assert_eq!(without_comments(text.as_bytes()), without.as_bytes(), "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use mail_parser::Charset;
 
 use crate::charset::charset_of;
-use crate::header::unfold;
+use crate::header::{skip_cfws, unfold};
 use crate::imap_string::push_string;
 
 /// LIMIT: real fields have up to some 10 parameters, continuations included; finding the pieces
@@ -117,21 +117,7 @@ impl<'a> Cursor<'a> {
 
     // Blanks and comments.
     fn skip_blanks(&mut self) {
-        let mut depth = 0usize;
-        while let Some((first, rest)) = self.rest.split_first() {
-            match first {
-                b'(' => depth += 1,
-                b')' if depth > 0 => depth -= 1,
-                b'\\' if depth > 0 => {
-                    self.rest = rest.get(1..).unwrap_or_default();
-                    continue;
-                }
-                b' ' | b'\t' => {}
-                _ if depth > 0 => {}
-                _ => return,
-            }
-            self.rest = rest;
-        }
+        self.rest = skip_cfws(self.rest);
     }
 
     // token of RFC 2045 §5.1, 8-bit bytes let through.

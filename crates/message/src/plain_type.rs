@@ -1,4 +1,4 @@
-//! Content-Type fields that mail-parser misreads, spelled so that it reads them.
+//! MIME fields that mail-parser misreads, spelled so that it reads them.
 //!
 //! QUIRK(mail-parser, 1.0.1): its content_type.rs loses the boundary of fields that RFC 2045 §5.1
 //! and RFC 5322 §3.2.2 allow, and with it every part of the multipart:
@@ -7,9 +7,11 @@
 //! - `multipart/mixed; (\)) boundary=b`: a quoted-pair in a comment;
 //! - `multipart/mixed; x="a\ "; boundary=b`: a quoted blank at the end of a string.
 //!
-//! [`Parameterized`] reads them. Where it finds a container and mail-parser a leaf, that field is
-//! spelled plainly in a copy of the message, in as many bytes, and the copy is parsed: offsets
-//! are those of the message, which is described itself.
+//! QUIRK(mail-parser, 1.0.1): it takes `Content-Transfer-Encoding: (c) base64` for 7bit.
+//!
+//! [`Parameterized`] and [`Fields`] read them. Where they find a container and mail-parser a leaf,
+//! or another encoding, that field is spelled plainly in a copy of the message, in as many bytes,
+//! and the copy is parsed: offsets are those of the message, which is described itself.
 //!
 //! **Invariant:** a message in which no field is misread is parsed once and not copied.
 
@@ -18,6 +20,7 @@ use std::ops::Range;
 
 use mail_parser::{Message, MessagePart, PartFlags, PartKind as Found};
 
+use crate::fields::Fields;
 use crate::header::header_fields;
 use crate::parameter::Parameterized;
 use crate::structure::{Structure, describe};
@@ -59,17 +62,42 @@ pub(crate) fn read<T>(
     }
 }
 
-/// Whether mail-parser made a leaf of a part that is a container, as it reads its type in
-/// another way.
-pub(crate) fn is_misread(
+/// A field that mail-parser read in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Misread {
+    /// The Content-Type in the header that lies here.
+    Type(Range<u32>),
+    /// The Content-Transfer-Encoding in the header that lies here.
+    Encoding(Range<u32>),
+}
+
+/// What mail-parser misread in this header, so that its part is another than it says: a container
+/// taken for a leaf, an encoding that was not seen.
+pub(crate) fn misread(
+    part: &MessagePart<'_>,
+    header: Range<u32>,
+    content_type: &Parameterized,
+    encoding: Encoding,
+) -> Option<Misread> {
+    if part.children().len() > 0 || part.flags().contains(PartFlags::LIMIT_REACHED) {
+        return None;
+    }
+    let known = match encoding {
+        Encoding::Base64 => mail_parser::Encoding::Base64,
+        Encoding::QuotedPrintable => mail_parser::Encoding::QuotedPrintable,
+        Encoding::Identity | Encoding::Unknown => part.encoding(),
+    };
+    if part.encoding() != known {
+        return Some(Misread::Encoding(header));
+    }
+    is_type_misread(part, content_type, encoding).then_some(Misread::Type(header))
+}
+
+fn is_type_misread(
     part: &MessagePart<'_>,
     content_type: &Parameterized,
     encoding: Encoding,
 ) -> bool {
-    let is_container = part.children().len() > 0 || matches!(part.kind(), Found::Message(_));
-    if is_container || part.flags().contains(PartFlags::LIMIT_REACHED) {
-        return false;
-    }
     let found = part.content_type();
     if content_type.is_main("multipart") {
         let found = found.filter(|found| found.ctype() == "multipart");
@@ -79,43 +107,52 @@ pub(crate) fn is_misread(
     }
     let is_plain = part.encoding() == mail_parser::Encoding::None && encoding == Encoding::Identity;
     let is_message = ["rfc822", "global"].iter().any(|sub| content_type.is("message", sub));
-    let is_found = |found: mail_parser::ContentType<'_>| {
-        content_type.is(found.ctype(), found.subtype().unwrap_or_default())
-    };
-    is_plain && is_message && !found.is_some_and(is_found)
+    let is_found = matches!(part.kind(), Found::Message(_))
+        || found.is_some_and(|found| {
+            content_type.is(found.ctype(), found.subtype().unwrap_or_default())
+        });
+    is_plain && is_message && !is_found
 }
 
-/// The Content-Type fields of these headers as they are to be spelled, where they are not yet.
-fn plain_fields(
-    text: &[u8],
-    headers: &[Range<u32>],
-    limits: &Limits,
-) -> Vec<(Range<usize>, Vec<u8>)> {
-    let plain = |header: &Range<u32>| {
+/// The fields as they are to be spelled, where they are not yet.
+fn plain_fields(text: &[u8], misread: &[Misread], limits: &Limits) -> Vec<(Range<usize>, Vec<u8>)> {
+    let plain = |misread: &Misread| {
+        let (name, header) = match misread {
+            Misread::Type(header) => ("Content-Type", header),
+            Misread::Encoding(header) => ("Content-Transfer-Encoding", header),
+        };
         let start = header.start as usize;
         let block = text.get(start..header.end as usize)?;
         // Of several the last one counts, as in `Fields::of`.
         let fields = header_fields(block).take(limits.header_fields_max);
-        let field = fields.filter(|field| field.is("Content-Type")).last()?;
-        let content_type = Parameterized::parse(field.value)?;
-        let line = plain_line(&content_type, field.line)?;
+        let field = fields.filter(|field| field.is(name)).last()?;
+        let spellings = match misread {
+            Misread::Type(_) => spelled_types(&Parameterized::parse(field.value)?),
+            Misread::Encoding(_) => {
+                let mechanism = Fields::of(block, limits.header_fields_max).mechanism();
+                vec![[b"Content-Transfer-Encoding:", mechanism.as_slice()].concat()]
+            }
+        };
+        let line = plain_line(&spellings, field.line)?;
         (line != field.line).then_some((start + field.range.start..start + field.range.end, line))
     };
-    headers.iter().filter_map(plain).collect()
+    misread.iter().filter_map(plain).collect()
 }
 
-/// A field of this type in as many bytes as `line` has, the line end included; `None` where it
-/// does not fit. The name of an attachment is kept if there is room.
-fn plain_line(content_type: &Parameterized, line: &[u8]) -> Option<Vec<u8>> {
+/// The first of these fields that fits, in as many bytes as `line` has, the line end included.
+fn plain_line(spellings: &[Vec<u8>], line: &[u8]) -> Option<Vec<u8>> {
     let text = line.strip_suffix(b"\n").unwrap_or(line);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let mut plain = [&["boundary", "name"][..], &["boundary"]]
-        .iter()
-        .filter_map(|names| spelled(content_type, names))
-        .find(|plain| plain.len() <= text.len())?;
+    let mut plain = spellings.iter().find(|plain| plain.len() <= text.len())?.clone();
     plain.resize(text.len(), b' ');
     plain.extend_from_slice(line.get(text.len()..).unwrap_or_default());
     Some(plain)
+}
+
+/// The fields that say enough of a type; the name of an attachment is kept if there is room.
+fn spelled_types(content_type: &Parameterized) -> Vec<Vec<u8>> {
+    let spellings = [&["boundary", "name"][..], &["boundary"]];
+    spellings.iter().filter_map(|names| spelled(content_type, names)).collect()
 }
 
 /// The field with those of its parameters that have these names; `None` where one of them cannot
@@ -141,7 +178,7 @@ fn spelled(content_type: &Parameterized, names: &[&str]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn misread(raw: &str) -> usize {
+    fn misread_fields(raw: &str) -> usize {
         let limits = Limits::default();
         let parsed = parser(&limits).parse(raw);
         let root = parsed.as_ref().map(|parsed| parsed.root_part());
@@ -161,12 +198,15 @@ mod tests {
             "Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nx\r\n",
             "Content-Type: message/rfc822\r\n\r\n",
             "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\neA==\r\n",
+            "Content-Transfer-Encoding: BASE64 (c)\r\n\r\neA==\r\n",
+            "Content-Transfer-Encoding: quoted-printable\r\n\r\nx\r\n",
+            "Content-Transfer-Encoding: x-uuencode\r\n\r\nx\r\n",
             "Content-Type: Message/Global (c)\r\n\r\nno field\r\n",
         ] {
-            assert_eq!(misread(raw), 0, "{raw}");
+            assert_eq!(misread_fields(raw), 0, "{raw}");
         }
         assert_eq!(
-            misread("Content-Type: multipart/mixed; boundary (c)=b\r\n\r\n--b\r\n\r\nx\r\n"),
+            misread_fields("Content-Type: multipart/mixed; boundary (c)=b\r\n\r\n--b\r\n\r\nx\r\n"),
             1
         );
     }
@@ -196,7 +236,7 @@ mod tests {
         ] {
             let value = line.split_once(':').unwrap().1;
             let content_type = Parameterized::parse(value.as_bytes()).unwrap();
-            let found = plain_line(&content_type, line.as_bytes());
+            let found = plain_line(&spelled_types(&content_type), line.as_bytes());
             let width = line.len() - end.len();
             let expect = expect.map(|expect| format!("{expect:width$}{end}"));
             assert_eq!(found.map(|found| String::from_utf8(found).unwrap()), expect, "{line}");

@@ -15,7 +15,7 @@ use crate::imap_string::{push_nstring, push_number, push_string};
 use crate::lines::LineCounter;
 use crate::parameter::{Parameter, Parameterized, push_parameters};
 use crate::part_index::{Node, PartIndex, PartKind};
-use crate::plain_type::is_misread;
+use crate::plain_type::{Misread, misread};
 use crate::{Encoding, Limits};
 
 /// What the walk makes.
@@ -23,8 +23,8 @@ pub(crate) struct Structure {
     pub(crate) body: Vec<u8>,
     pub(crate) body_structure: Vec<u8>,
     pub(crate) parts: PartIndex,
-    /// The headers of parts that mail-parser took for leaves; see [`crate::plain_type`].
-    pub(crate) misread: Vec<Range<u32>>,
+    /// See [`crate::plain_type`].
+    pub(crate) misread: Vec<Misread>,
 }
 
 /// Describes a message; `root` is absent where it has neither a field nor an empty line.
@@ -60,7 +60,7 @@ struct Walk<'a> {
     nodes: Vec<Node>,
     body: Vec<u8>,
     structure: Vec<u8>,
-    misread: Vec<Range<u32>>,
+    misread: Vec<Misread>,
 }
 
 // What a part is shown as.
@@ -83,9 +83,7 @@ impl Walk<'_> {
         let mechanism = fields.mechanism();
         let encoding = Encoding::of_mechanism(&mechanism);
         let content_type = effective_type(declared, in_digest);
-        if is_misread(&part, &content_type, encoding) {
-            self.misread.push(start..body);
-        }
+        self.misread.extend(misread(&part, start..body, &content_type, encoding));
         let described =
             Described { fields: &fields, content_type: &content_type, mechanism: &mechanism };
         let shape = shape(part, &content_type, end - body);

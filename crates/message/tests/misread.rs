@@ -1,4 +1,4 @@
-//! Content-Type fields that mail-parser misreads: the parts behind them are found, and what such a
+//! MIME fields that mail-parser misreads: the parts behind them are found, and what such a
 //! message can make of it is bounded.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
@@ -86,6 +86,19 @@ fn each_spelling_by_itself() {
             assert_eq!(summary(&raw).keys.preview, "one", "{raw}");
         }
     }
+}
+
+#[test]
+fn encodings_behind_a_comment() {
+    let raw = "Content-Type: text/plain\r\n\
+        Content-Transfer-Encoding: (here) base64\r\n\r\naGVsbG8=\r\n";
+    assert_eq!(structure(raw), "(\"text\" \"plain\" NIL NIL NIL \"base64\" 10 1 NIL NIL NIL NIL)");
+    assert_eq!(summary(raw).keys.preview, "hello");
+    // An encoded message stays closed.
+    let raw = "Content-Type: message/rfc822\r\n\
+        Content-Transfer-Encoding: (here)\r\n base64\r\n\r\nU3ViamVjdDogeA0KDQp4\r\n";
+    let part = summary(raw).parts.find(&[1, 1]).unwrap();
+    assert_eq!((part.body.len(), part.encoding), (22, message::Encoding::Identity));
 }
 
 #[test]
