@@ -75,6 +75,8 @@ struct Entry<'a> {
     outside: Vec<Token<'a>>,
     // Between "<" and ">".
     angle: Option<Vec<Token<'a>>>,
+    // Behind ">": of nothing, unless another address follows without a comma.
+    behind: Vec<Token<'a>>,
     in_angle: bool,
     comment: Option<Cow<'a, [u8]>>,
 }
@@ -92,9 +94,12 @@ impl<'a> List<'a> {
         match token.kind {
             Kind::Comment => self.entry.comment = Some(token.text),
             Kind::Special(b'<') if !in_angle => {
+                self.end_address();
                 self.entry.in_angle = true;
                 self.entry.angle = Some(Vec::new());
             }
+            // As many as there are mean one.
+            Kind::Special(b'<') if self.entry.angle.as_ref().is_some_and(Vec::is_empty) => {}
             Kind::Special(b'>') => self.entry.in_angle = false,
             // A comma inside brackets separates the hosts of a route (RFC 5322 §4.4); anywhere
             // else the closing bracket was forgotten.
@@ -118,6 +123,15 @@ impl<'a> List<'a> {
         }
     }
 
+    // Another "<" after an address: the comma was forgotten.
+    fn end_address(&mut self) {
+        if self.entry.angle.is_some() {
+            let behind = std::mem::take(&mut self.entry.behind);
+            self.end_entry();
+            self.entry.outside = behind;
+        }
+    }
+
     fn end_entry(&mut self) {
         let entry = std::mem::take(&mut self.entry);
         if let Some(listed) = entry.listed()
@@ -132,8 +146,7 @@ impl<'a> Entry<'a> {
     fn push(&mut self, token: Token<'a>) {
         match (&mut self.angle, self.in_angle) {
             (Some(angle), true) => angle.push(token),
-            // What follows ">" belongs to nothing.
-            (Some(_), false) => {}
+            (Some(_), false) => self.behind.push(token),
             (None, _) => self.outside.push(token),
         }
     }
@@ -412,6 +425,12 @@ mod tests {
             ("John Doe", &["-|-|John Doe|"]),
             ("a@b@c", &["-|-|a@b|c"]),
             ("<a@b, c@d", &["-|-|a|b", "-|-|c|d"]),
+            ("Max <a@b> Min <c@d>", &["Max|-|a|b", "Min|-|c|d"]),
+            ("<e@f><g@h>", &["-|-|e|f", "-|-|g|h"]),
+            ("x <> \"y z\" (c) <a@b> d, <i@j> k", &["x|-||", "y z|-|a|b", "-|-|i|j"]),
+            ("g: <a@b> c <d@e>; <f@g> h", &["g:", "-|-|a|b", "c|-|d|e", ";", "-|-|f|g"]),
+            ("<<i@j>>", &["-|-|i|j"]),
+            ("x << <k@l>, <m<n@o>", &["x|-|k|l", "-|-|m<n|o"]),
             ("a@b; c@d", &["-|-|a|b", "-|-|c|d"]),
             ("<>", &["-|-||"]),
             ("Foo <>", &["Foo|-||"]),
@@ -434,5 +453,6 @@ mod tests {
         let items = address_list("g: a@b,".repeat(50).as_bytes(), 10);
         assert_eq!(items.len(), 11);
         assert_eq!(items.last(), Some(&Item::GroupEnd));
+        assert_eq!(address_list("<a@b> c ".repeat(50).as_bytes(), 10).len(), 10);
     }
 }
