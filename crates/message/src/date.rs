@@ -4,6 +4,8 @@
 //! **Invariant:** a [`DateTime`] lies in the years 1 to 9999, so every form can write it.
 //! **Absent:** the current time and time zone names beyond those of RFC 5322 §4.3.
 
+use crate::header::without_comments;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -241,13 +243,9 @@ fn words(value: &[u8]) -> Vec<Vec<u8>> {
     let value = value.get(..256).unwrap_or(value);
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut word = Vec::new();
-    let mut depth = 0u32;
-    for &byte in value {
+    for byte in with_plain_times(&without_comments(value)) {
         match byte {
-            b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
-            _ if depth > 0 => continue,
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => {}
+            b' ' | b',' | b')' => {}
             b'+' | b'-' if word.is_empty() => {
                 word.push(byte);
                 continue;
@@ -268,6 +266,23 @@ fn words(value: &[u8]) -> Vec<Vec<u8>> {
     }
     words.push(word);
     words
+}
+
+// RFC 5322 §4.3 allows blanks around the colons of the time.
+fn with_plain_times(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    for &byte in text {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' if plain.last() == Some(&b':') => {}
+            b' ' | b'\t' | b'\r' | b'\n' => plain.push(b' '),
+            b':' => {
+                plain.truncate(plain.trim_ascii_end().len());
+                plain.push(byte);
+            }
+            _ => plain.push(byte),
+        }
+    }
+    plain
 }
 
 fn at(day: Day, time_of_day: i64, offset_mins: i16) -> Option<DateTime> {
@@ -300,9 +315,9 @@ fn time_of_day(text: &[u8]) -> Option<i64> {
         Some(text) => number(text.split(|&byte| byte == b'.').next()?)?,
         None => 0,
     };
-    // RFC 5322 §3.3 allows second 60, for leap seconds.
+    // RFC 5322 §3.3 allows second 60, for leap seconds. It is of the day it is written with.
     (fields.next().is_none() && hour < 24 && minute < 60 && second <= 60)
-        .then(|| i64::from(hour * 3600 + minute * 60 + second))
+        .then(|| i64::from(hour * 3600 + minute * 60 + second.min(59)))
 }
 
 fn numeric_zone(text: &[u8]) -> Option<i16> {
@@ -364,7 +379,10 @@ mod tests {
             ("Mon Feb  7 21:52:25 1994", Some((760_657_945, 0))),
             ("7-Feb-1994 21:52:25-0800", Some((760_686_745, -480))),
             ("Mon, 7 Feb 1994 21:52:25.123 +0000 (a (b) c)", Some((760_657_945, 0))),
-            ("Sat, 31 Dec 2016 23:59:60 +0000", Some((1_483_228_800, 0))),
+            ("Sat, 31 Dec 2016 23:59:60 +0000", Some((1_483_228_799, 0))),
+            ("31 Dec 2016 (\\() 21:30:10 +0000", Some((1_483_219_810, 0))),
+            ("31 Dec 2016 21(a) :30 : 10.5 (\\)) +0100", Some((1_483_216_210, 60))),
+            ("Mon, 7 Feb 94 21 :52\r\n : 25 PST", Some((760_686_745, -480))),
             ("Mon, 7 February 104 00:00:00 Z", Some((1_076_112_000, 0))),
             ("30 Feb 2020 00:00:00 +0000", None),
             ("1 Jan 0000 00:00:00 +0000", None),
@@ -376,6 +394,16 @@ mod tests {
         ] {
             let found = parse_rfc5322(text.as_bytes()).map(|d| (d.unix_secs(), d.offset_mins()));
             assert_eq!(found, expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_leap_second_is_of_its_day() {
+        for date in [
+            parse_rfc5322(b"31 Dec 2016 23:59:60 +0000"),
+            parse_internal_date(b"31-Dec-2016 23:59:60 +0000"),
+        ] {
+            assert_eq!(date.map(DateTime::local_day), Day::from_civil(2016, 12, 31));
         }
     }
 
