@@ -1,6 +1,6 @@
 //! What SORT, THREAD, SEARCH and PREVIEW need of a message without reading it again.
 
-use mail_parser::Message;
+use mail_parser::{Message, PartKind};
 
 use crate::Limits;
 use crate::address_list::{Item, address_list};
@@ -158,7 +158,12 @@ fn address_text(raw_values: &[&[u8]], items: &[Item]) -> String {
 // RFC 8970 §3.3: text/plain, no markup.
 fn preview(message: &Message<'_>, chars_max: usize) -> String {
     // Blanks that vanish are allowed for, up to a point.
-    let text = message.root().body_preview(chars_max.saturating_mul(6)).unwrap_or_default();
+    let bytes_max = chars_max.saturating_mul(6);
+    let root = message.root();
+    // mail-parser's own preview of a text takes CRs out, and words together that one parts.
+    let text = root.text_body().next().filter(|part| matches!(part.kind(), PartKind::Text));
+    let text = text.and_then(|part| part.text_prefix_bytes(bytes_max));
+    let text = text.or_else(|| root.body_preview(bytes_max)).unwrap_or_default();
     // Mostly its beginning is enough.
     let few = cut(&text, chars_max.saturating_mul(2));
     let line = Some(one_line(few)).filter(|line| line.len() > chars_max && line.is_ascii());
@@ -190,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_of_all_kinds_part_the_words_of_a_preview() {
+        for (header, body, expect) in [
+            ("", "a\rb\r\rc\r\nd\ne\r", "a b c d e"),
+            ("Content-Type: text/html\r\n", "<p>a\rb</p>", "a b"),
+            ("Content-Transfer-Encoding: quoted-printable\r\n", "a=0Db=\r\nc", "a bc"),
+            ("Content-Transfer-Encoding: base64\r\n", "YQ1i", "a b"),
+        ] {
+            let message = format!("Subject: x\r\n{header}\r\n{body}");
+            let keys = crate::Summary::of(message.as_bytes(), &Limits::default()).keys;
+            assert_eq!(keys.preview, expect, "{message:?}");
+        }
+    }
+
+    #[test]
     fn previews_do_not_depend_on_how_much_is_looked_at() {
         let mut rng = fastrand::Rng::with_seed(8970);
         let pieces = ["word", " ", "  ", "\r\n", "\t", "\u{e9}", "longer-words", "."];
@@ -199,7 +218,8 @@ mod tests {
             let message = format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{text}");
             let limits = Limits { preview_chars_max: 40, ..Limits::default() };
             let parsed = mail_parser::MessageParser::new().parse(message.as_bytes()).unwrap();
-            let seen = parsed.root().body_preview(240).unwrap_or_default();
+            let seen = parsed.root().text_body().next().unwrap();
+            let seen = seen.text_prefix_bytes(240).unwrap();
             let line: String = one_line(&seen).chars().take(40).collect();
             let found = crate::Summary::of(message.as_bytes(), &limits).keys.preview;
             assert_eq!(found, line.trim_end(), "{text:?}");

@@ -199,18 +199,16 @@ fn piece(parameter: &Parameter) -> Option<Piece<'_>> {
 }
 
 // Puts the pieces of continued parameters together where the first of them stands. RFC 9051
-// §7.5.2: decoded to UTF-8; as "foo" where that is ASCII, else as "foo*".
+// §7.5.2: decoded to UTF-8; as "foo" where that is ASCII, else as "foo*". Who writes both forms
+// means the extended one (RFC 6266 §4.3): where both become one name, the plain one is left out.
 fn joined(parameters: Vec<Parameter>) -> Vec<Parameter> {
     if !parameters.iter().any(|parameter| parameter.name.contains(&b'*')) {
         return parameters;
     }
-    let mut all: Vec<Parameter> = Vec::with_capacity(parameters.len());
     let mut done: Vec<&[u8]> = Vec::new();
-    for parameter in &parameters {
-        let Some(first) = piece(parameter) else {
-            all.push(parameter.clone());
-            continue;
-        };
+    let mut joined: Vec<(usize, Parameter)> = Vec::new();
+    for (at, parameter) in parameters.iter().enumerate() {
+        let Some(first) = piece(parameter) else { continue };
         if done.iter().any(|base| base.eq_ignore_ascii_case(first.base)) {
             continue;
         }
@@ -218,9 +216,19 @@ fn joined(parameters: Vec<Parameter>) -> Vec<Parameter> {
         let mut pieces: Vec<Piece<'_>> = parameters.iter().filter_map(piece).collect();
         pieces.retain(|piece| piece.base.eq_ignore_ascii_case(first.base));
         pieces.sort_by_key(|piece| piece.section);
-        all.push(join(first.base, &pieces));
+        joined.push((at, join(first.base, &pieces)));
     }
-    all
+    let is_joined =
+        |name: &[u8]| joined.iter().any(|(_, joined)| joined.name.eq_ignore_ascii_case(name));
+    let plain = parameters
+        .iter()
+        .enumerate()
+        .filter(|(_, parameter)| piece(parameter).is_none() && !is_joined(&parameter.name));
+    let mut all: Vec<(usize, Parameter)> =
+        plain.map(|(at, parameter)| (at, parameter.clone())).collect();
+    all.append(&mut joined);
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, parameter)| parameter).collect()
 }
 
 fn join(base: &[u8], pieces: &[Piece<'_>]) -> Parameter {
@@ -388,6 +396,21 @@ mod tests {
             "(\"*\" \"x\" \"f*z\" \"1\" \"f*99999999999\" \"2\")",
         );
         check("a/b; f*=100%", "a", "b", "(\"f\" \"100%\")");
+    }
+
+    #[test]
+    fn of_two_forms_with_one_name_the_extended_one_counts() {
+        for (parameters, expect) in [
+            ("filename=\"r.pdf\"; filename*=UTF-8''r.pdf", "(\"filename\" \"r.pdf\")"),
+            ("f*=utf-8''new; x=y; F=old", "(\"f\" \"new\" \"x\" \"y\")"),
+            ("f=old; f*0=n; x=y; f*1=ew", "(\"f\" \"new\" \"x\" \"y\")"),
+            (
+                "f=cafe; f*=utf-8''caf%c3%a9; x=1; x=2",
+                "(\"f\" \"cafe\" \"f*\" \"UTF-8''caf%C3%A9\" \"x\" \"1\" \"x\" \"2\")",
+            ),
+        ] {
+            check(&format!("a/b; {parameters}"), "a", "b", expect);
+        }
     }
 
     #[test]

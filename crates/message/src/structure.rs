@@ -10,7 +10,7 @@ use mail_parser::{MessagePart, PartFlags, PartKind as Found};
 
 use crate::envelope::render_envelope;
 use crate::fields::{Fields, ListedFields};
-use crate::header::unfold;
+use crate::header::{unfold, without_comments};
 use crate::imap_string::{push_nstring, push_number, push_string};
 use crate::lines::LineCounter;
 use crate::parameter::{Parameter, Parameterized, push_parameters};
@@ -328,9 +328,9 @@ fn push_basic(out: &mut Vec<u8>, described: &Described<'_>, range: &Range<u32>) 
     push_number(out, (range.end - range.start) as usize);
 }
 
-// body-fld-lang = nstring / "(" string *(SP string) ")"
+// body-fld-lang = nstring / "(" string *(SP string) ")"; comments allowed by RFC 3282 §2 are no tags
 fn push_languages(out: &mut Vec<u8>, raw: Option<&[u8]>) {
-    let value = unfold(raw.unwrap_or_default());
+    let value = without_comments(&unfold(raw.unwrap_or_default()));
     let tags: Vec<&[u8]> = value
         .split(|&byte| byte == b',')
         .map(<[u8]>::trim_ascii)

@@ -61,7 +61,8 @@ Content-Type: multipart/mixed; boundary=f
 Content-Type: image/gif; name=x.gif
 Content-ID: <gif@x>
 Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==
-Content-Language: en, fr
+Content-Language: en (English, of course), (French
+ \\)) fr (de)
 Content-Location: http://x.test/
 Content-Disposition: attachment; filename=x.gif; size=4
 
