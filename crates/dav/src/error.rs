@@ -19,6 +19,8 @@ pub(crate) enum DavError {
     /// This status, and which precondition failed: exactly one (RFC 4918 §16), with the resource
     /// it is about if it is about one.
     Failed(StatusCode, Name, Option<String>),
+    /// 403, which precondition failed, and why, for people.
+    Explained(Name, String),
     /// 403, and which privileges whoever asks lacks of which resources (RFC 3744 §7.1.1).
     Lacks(Vec<Privilege>),
     /// Whoever asks has to sign in first, or again.
@@ -38,6 +40,13 @@ impl DavError {
     /// 409 with a precondition.
     pub(crate) fn conflict(name: Name) -> Self {
         Self::Failed(StatusCode::CONFLICT, name, None)
+    }
+
+    /// R-CAL-5: an attachment that is handed to the server has more bytes than it takes
+    /// (RFC 8607 §3.11).
+    pub(crate) fn attachment_too_big(limit_bytes: u64) -> Self {
+        let text = format!("an attachment has at most {limit_bytes} bytes");
+        Self::Explained(Name::caldav("max-attachment-size"), text)
     }
 
     pub(crate) const NOT_FOUND: Self = Self::Status(StatusCode::NOT_FOUND);
@@ -75,6 +84,7 @@ impl DavError {
         match self {
             Self::Status(status) => answer::plain(status),
             Self::Failed(status, name, href) => failed(status, &name, href.as_deref()),
+            Self::Explained(name, text) => explained(&name, &text),
             Self::Lacks(privileges) => lacks(&privileges),
             Self::SignIn => sign_in(),
             Self::Throttled(secs) => {
@@ -102,6 +112,15 @@ fn failed(status: StatusCode, name: &Name, href: Option<&str>) -> Answer {
         None => writer.empty(name),
     });
     answer::xml(status, body)
+}
+
+/// RFC 4918 §14.5: what a program does not look for in DAV:error, it passes over.
+fn explained(name: &Name, text: &str) -> Answer {
+    let body = Writer::document(&Name::dav("error"), |writer| {
+        writer.empty(name);
+        writer.text_element(&Name::dav("responsedescription"), text);
+    });
+    answer::xml(StatusCode::FORBIDDEN, body)
 }
 
 fn lacks(privileges: &[Privilege]) -> Answer {
@@ -183,14 +202,20 @@ pub(crate) enum Format {
     File,
 }
 
-/// The precondition that an object failed.
+/// The precondition that an object failed, with the limit where it is one.
 pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
     let name = |calendar: &'static str, card: &'static str| match format {
         Format::Calendar => Name::caldav(calendar),
         Format::Card | Format::File => Name::carddav(card),
     };
     tracing::debug!(%fault, "object refused");
-    DavError::forbidden(match fault {
+    let limit = match &fault {
+        ObjectFault::TooBig { .. }
+        | ObjectFault::AttachmentTooBig { .. }
+        | ObjectFault::TooManyInstances { .. } => Some(fault.to_string()),
+        _ => None,
+    };
+    let failed = match fault {
         // RFC 4791 §5.3.2.1: well-formed, and more than is worth following.
         ObjectFault::Malformed(ical::Invalid::Data(ical::Error::Endless)) => {
             name("max-instances", "max-resource-size")
@@ -206,5 +231,9 @@ pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
         ObjectFault::TooManyInstances { .. } => name("max-instances", "max-resource-size"),
         ObjectFault::UnsupportedScale => Name::caldav("supported-rscale"),
         ObjectFault::Unsupported(_) => name("supported-calendar-data", "supported-address-data"),
-    })
+    };
+    match limit {
+        Some(text) => DavError::Explained(failed, text),
+        None => DavError::forbidden(failed),
+    }
 }

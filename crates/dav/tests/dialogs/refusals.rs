@@ -48,6 +48,28 @@ fn bad_objects_name_the_precondition_they_fail() {
     });
 }
 
+/// R-CAL-5
+#[test]
+fn large_attachments_are_refused_with_the_limit() {
+    on_both_engines(|house| async move {
+        let lines =
+            format!("{AT_NINE}ATTACH;ENCODING=BASE64;VALUE=BINARY:{}\r\n", "A".repeat(90_000));
+        let inline = house.julie("PUT", "personal/x.ics", "", &event("1", &lines)).await;
+        assert_eq!(inline.status, 403);
+        let said = "<C:max-attachment-size/><D:responsedescription>an inline attachment has at most 65536 \
+                    bytes</D:responsedescription></D:error>";
+        assert!(inline.text.ends_with(said), "{}", inline.text);
+        house.julie("PUT", "personal/1.ics", "", &event("1", AT_NINE)).await;
+        let (add, kind) = ("personal/1.ics?action=attachment-add", "content-type: text/plain");
+        let large = "x".repeat((20 << 20) + 1);
+        let managed = house.julie("POST", add, kind, &large).await;
+        assert_eq!(managed.status, 403);
+        let said = "<C:max-attachment-size/><D:responsedescription>an attachment has at most 20971520 \
+                    bytes</D:responsedescription></D:error>";
+        assert!(managed.text.ends_with(said), "{}", managed.text);
+    });
+}
+
 #[test]
 fn bad_requests_are_refused() {
     on_both_engines(|house| async move {
