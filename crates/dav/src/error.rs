@@ -16,6 +16,8 @@ pub(crate) type Result<T> = std::result::Result<T, DavError>;
 pub(crate) enum DavError {
     /// This status, and nothing more to say.
     Status(StatusCode),
+    /// This status, and why, for people: the account is in no state to do anything.
+    Told(StatusCode, &'static str),
     /// This status, and which precondition failed: exactly one (RFC 4918 §16), with the resource
     /// it is about if it is about one.
     Failed(StatusCode, Name, Option<String>),
@@ -49,6 +51,16 @@ impl DavError {
         Self::Explained(Name::caldav("max-attachment-size"), text)
     }
 
+    /// R-ADDR-12: the account, or that whose calendars or contacts it is about, is in maintenance.
+    pub(crate) const MAINTENANCE: Self = Self::Told(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This account is in maintenance; mail is still received",
+    );
+    /// R-ADDR-12: the account may do nothing.
+    pub(crate) const BLOCKED: Self = Self::Told(StatusCode::FORBIDDEN, "This account is blocked");
+    /// The account has neither calendars nor contacts nor files.
+    pub(crate) const MAIL_ONLY: Self =
+        Self::Told(StatusCode::FORBIDDEN, "This account is for mail alone");
     pub(crate) const NOT_FOUND: Self = Self::Status(StatusCode::NOT_FOUND);
     pub(crate) const BAD_REQUEST: Self = Self::Status(StatusCode::BAD_REQUEST);
 
@@ -83,6 +95,7 @@ impl DavError {
     pub(crate) fn into_answer(self) -> Answer {
         match self {
             Self::Status(status) => answer::plain(status),
+            Self::Told(status, text) => answer::told(status, text),
             Self::Failed(status, name, href) => failed(status, &name, href.as_deref()),
             Self::Explained(name, text) => explained(&name, &text),
             Self::Lacks(privileges) => lacks(&privileges),
@@ -141,7 +154,7 @@ fn of_storage(error: StorageError) -> DavError {
         }
         // RFC 3744 §7.1.1.
         StorageError::NoPermission(_) => DavError::forbidden(Name::dav("need-privileges")),
-        StorageError::Maintenance => DavError::Status(S::SERVICE_UNAVAILABLE),
+        StorageError::Maintenance => DavError::MAINTENANCE,
         // RFC 4331 §6.
         StorageError::OverQuota { .. } => {
             DavError::Failed(S::INSUFFICIENT_STORAGE, Name::dav("quota-not-exceeded"), None)

@@ -70,6 +70,32 @@ fn large_attachments_are_refused_with_the_limit() {
     });
 }
 
+/// R-ADDR-12
+#[test]
+fn who_may_do_nothing_now_is_told_why() {
+    on_both_engines(|house| async move {
+        let julie = storage::Address::parse("julie@example.test").unwrap();
+        let julie = house.store.read(move |tx| Ok(tx.find_account(&julie)?.unwrap().id));
+        let julie = julie.await.unwrap();
+        let answered = async |name: &str| {
+            let path = "/dav/calendars/julie@example.test/personal/";
+            let answer = house.ask(name, "PROPFIND", path, "depth: 0", "").await;
+            assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+            (answer.status, answer.text)
+        };
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        house.share("personal", "paul@example.test", storage::CollectionRights::READ).await;
+        let set = house.store.write("test", move |tx| tx.account(julie)?.set_maintenance(true));
+        set.await.unwrap();
+        let told = "This account is in maintenance; mail is still received\n".to_owned();
+        assert_eq!(answered("julie").await, (503, told.clone()));
+        assert_eq!(answered("paul").await, (503, told));
+        let set = house.store.write("test", move |tx| tx.account(julie)?.set_blocked(true));
+        set.await.unwrap();
+        assert_eq!(answered("julie").await, (403, "This account is blocked\n".to_owned()));
+    });
+}
+
 #[test]
 fn bad_requests_are_refused() {
     on_both_engines(|house| async move {
