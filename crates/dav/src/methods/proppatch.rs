@@ -12,7 +12,7 @@ use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, path_of};
 use crate::properties::{self, Refused};
-use crate::request::Request;
+use crate::request::{Detail, Request};
 use crate::resource::{self, Resource};
 use crate::xml::{Multistatus, Name, PropertyChange, Status};
 
@@ -30,7 +30,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
         Err(Outcome::Failed(error)) => return Err(error),
     };
     // RFC 8144 §2.2: nothing to say where all went well.
-    if refused.is_empty() && request.is_brief() {
+    if refused.is_empty() && request.detail() == Detail::Minimal {
         return Ok(answer::empty(StatusCode::OK));
     }
     let mut multistatus = Multistatus::new();
