@@ -43,14 +43,22 @@ pub(crate) fn refuse_change(method: &Method) -> Option<Answer> {
 pub(crate) fn plain(status: StatusCode) -> Answer {
     let text = match status {
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::OK => String::new(),
+        status if status.is_client_error() || status.is_server_error() => {
+            return told(status, &status.to_string());
+        }
         status => format!("{status}\n"),
     };
     let mut answer = Response::new(Full::from(text));
     *answer.status_mut() = status;
-    if status.is_client_error() || status.is_server_error() {
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        answer.headers_mut().insert(CONTENT_TYPE, plain);
-    }
+    answer
+}
+
+/// A status with a line of text that says why.
+pub(crate) fn told(status: StatusCode, why: &str) -> Answer {
+    let mut answer = Response::new(Full::from(format!("{why}\n")));
+    *answer.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, plain);
     answer
 }
 

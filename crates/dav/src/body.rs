@@ -61,7 +61,7 @@ where
     let length = length.and_then(|text| text.parse::<u64>().ok());
     if length.is_some_and(|said| said > max as u64) {
         pass_over(&parts.headers, body).await;
-        return Err(too_large(parts));
+        return Err(too_large(settings, parts));
     }
     let said = length.and_then(|said| usize::try_from(said).ok());
     let first = if body.is_end_stream() { 0 } else { said.unwrap_or(FIRST_BYTES.min(max)) };
@@ -108,7 +108,7 @@ impl Reading<'_> {
     async fn take(&mut self, data: &[u8], parts: &Parts) -> Result<()> {
         let needed = self.bytes.len().saturating_add(data.len());
         if needed > self.max {
-            return Err(too_large(parts));
+            return Err(too_large(self.settings, parts));
         }
         if needed > self.bytes.capacity() {
             // Doubled, so that a long one is not copied for each piece of it.
@@ -156,14 +156,13 @@ fn is_attachment(method: &Method, uri: &Uri) -> bool {
         && methods::attachments::is_action(uri)
 }
 
-fn too_large(parts: &Parts) -> DavError {
+fn too_large(settings: &Settings, parts: &Parts) -> DavError {
     let (method, uri) = (&parts.method, &parts.uri);
     let path = uri.path();
     match () {
         () if !is_object(method) => DavError::Status(StatusCode::PAYLOAD_TOO_LARGE),
-        // RFC 8607 §3.11
         () if is_attachment(method, uri) => {
-            DavError::forbidden(Name::caldav("max-attachment-size"))
+            DavError::attachment_too_big(settings.attachments.bytes_max)
         }
         () if path.starts_with("/dav/calendars/") => {
             DavError::forbidden(Name::caldav("max-resource-size"))

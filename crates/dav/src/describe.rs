@@ -3,11 +3,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, Timestamp};
 use storage::{
-    CollectionKind, CollectionRights, CollectionShare, DeadProperty, Home, Lock, ObjectId, ReadTx,
-    StorageError,
+    Account, Collection, CollectionKind, CollectionRights, CollectionShare, DeadProperty, Home,
+    Lock, Object, ObjectId, ReadTx, StorageError,
 };
 
 use crate::path::{self, object_href};
@@ -115,99 +116,131 @@ impl<'s> Describer<'s> {
         {
             locks.insert(tx.list_locks(owner.id, self.now)?);
         }
-        match resource {
-            _ if self.actor.is_outside() => {}
-            Resource::Principal(account) | Resource::Home(Home::Calendars, account)
-                if self.default_calendar.is_none() =>
-            {
-                self.read_default(tx, account)?;
-            }
-            Resource::Collection(account, collection)
-                if collection.kind == CollectionKind::Inbox && self.default_calendar.is_none() =>
-            {
-                self.read_default(tx, account)?;
-            }
-            _ => {}
-        }
-        if let Resource::Principal(account) | Resource::Home(Home::AddressBooks, account) = resource
-            && account.id == self.actor.id()
-            && !self.actor.is_outside()
-        {
-            self.read_contacts(tx, account)?;
-        }
-        if let Resource::Principal(account) = resource {
-            self.addresses = tx.calendar_addresses(account.id)?;
-            self.is_room = tx.is_room(account.id)?;
-            self.notifications = match account.id == self.actor.id() {
-                true => tx.find_notifications(account.id)?.map(|found| href_of(account, &found)),
-                false => None,
-            };
-        }
         self.read_groups(tx, resource)?;
-        if let Resource::Home(home, account) = resource {
-            let all = tx.list_collections(account.id, *home)?;
-            let newest = all.iter().map(|one| one.highest_modseq).max().unwrap_or_default();
-            let mut tag = format!("{newest}-{}", all.len());
-            if account.id == self.actor.id() {
-                // Each by the numbers of its owner, and what its guest has changed by theirs.
-                for one in tx.list_guest_collections(account.id, *home)? {
-                    let own = one.guest.map(|guest| guest.modseq).unwrap_or_default();
-                    write!(tag, "-{}.{}.{own}.{GUEST_EDITION}", one.id, one.highest_modseq).ok();
-                }
-                if *home == Home::AddressBooks
-                    && let Some(directory) = tx.directory_book(account.id)?
-                {
-                    write!(tag, "-{}.{}", directory.id, directory.highest_modseq).ok();
-                }
+        match resource {
+            Resource::Principal(account) => self.read_person(tx, account),
+            Resource::Home(home, account) => self.read_home(tx, *home, account),
+            Resource::Collection(account, collection) => {
+                self.read_collection(tx, account, collection)
             }
-            self.home_tags.insert(*home, tag);
-            self.home_token = match self.reads_home_token && !self.actor.is_outside() {
-                true => sync_home::find_token(tx, self.actor, *home, account)?,
-                false => None,
-            };
+            Resource::Object(_, collection, _, object) => self.read_object(tx, collection, object),
+            _ => Ok(()),
         }
-        let Some(collection) = resource.collection() else { return Ok(()) };
+    }
+
+    fn read_person(&mut self, tx: &mut ReadTx<'_>, account: &Account) -> Result<(), StorageError> {
+        self.read_default(tx, account)?;
+        self.read_contacts(tx, account)?;
+        self.addresses = tx.calendar_addresses(account.id)?;
+        self.is_room = tx.is_room(account.id)?;
+        self.notifications = match account.id == self.actor.id() {
+            true => tx.find_notifications(account.id)?.map(|found| href_of(account, &found)),
+            false => None,
+        };
+        Ok(())
+    }
+
+    fn read_home(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        home: Home,
+        account: &Arc<Account>,
+    ) -> Result<(), StorageError> {
+        match home {
+            Home::Calendars => self.read_default(tx, account)?,
+            Home::AddressBooks => self.read_contacts(tx, account)?,
+            Home::Files => {}
+        }
+        let all = tx.list_collections(account.id, home)?;
+        let newest = all.iter().map(|one| one.highest_modseq).max().unwrap_or_default();
+        let mut tag = format!("{newest}-{}", all.len());
+        if account.id == self.actor.id() {
+            // Each by the numbers of its owner, and what its guest has changed by theirs.
+            for one in tx.list_guest_collections(account.id, home)? {
+                let own = one.guest.map(|guest| guest.modseq).unwrap_or_default();
+                write!(tag, "-{}.{}.{own}.{GUEST_EDITION}", one.id, one.highest_modseq).ok();
+            }
+            if home == Home::AddressBooks
+                && let Some(directory) = tx.directory_book(account.id)?
+            {
+                write!(tag, "-{}.{}", directory.id, directory.highest_modseq).ok();
+            }
+        }
+        self.home_tags.insert(home, tag);
+        self.home_token = match self.reads_home_token && !self.actor.is_outside() {
+            true => sync_home::find_token(tx, self.actor, home, account)?,
+            false => None,
+        };
+        Ok(())
+    }
+
+    fn read_collection(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        account: &Account,
+        collection: &Collection,
+    ) -> Result<(), StorageError> {
         let id = collection.id;
-        if !self.rights.contains_key(&id) {
-            let mut rights = tx.collection_rights(self.actor.id(), collection)?;
-            if rights.is_empty() {
-                // R-ADDR-12: what is listed all the same looks as if it could be read alone.
-                let granted = tx.granted_rights(self.actor.id(), collection)?;
-                rights = granted.and(CollectionRights::READ);
-            }
-            self.rights.insert(id, self.actor.limit(rights));
+        if collection.kind == CollectionKind::Inbox {
+            self.read_default(tx, account)?;
         }
-        if let Resource::Collection(..) = resource {
-            if let Entry::Vacant(shares) = self.shares.entry(id) {
-                shares.insert(tx.list_collection_shares(id)?);
-            }
-            if collection.kind == CollectionKind::Calendar
-                && let Entry::Vacant(url) = self.public_urls.entry(id)
-            {
-                let token = tx.public_token(collection)?;
-                url.insert(token.map(|token| public::url(self.settings, &token)));
-            }
-            if let Entry::Vacant(dead) = self.dead.entry(id) {
-                dead.insert(match &collection.guest {
-                    None => tx.load_dead_properties(id, None)?,
-                    Some(guest) => tx.load_overlay_properties(guest.account, id)?,
-                });
-            }
-        } else if let Resource::Object(.., object) = resource {
-            if self.reads_lengths && crate::properties::edition(collection).is_some() {
-                let shown = tx.load_shown_object(collection, object.id)?;
-                self.shown_length = Some((object.id, shown.len() as u64));
-            }
-            // What is in a collection has the list of it.
-            if let Entry::Vacant(shares) = self.shares.entry(id)
-                && self.reads_acl
-            {
-                shares.insert(tx.list_collection_shares(id)?);
-            }
-            if self.reads_dead_of_objects {
-                self.read_dead_of(tx, id, object.id)?;
-            }
+        self.read_rights(tx, collection)?;
+        if let Entry::Vacant(shares) = self.shares.entry(id) {
+            shares.insert(tx.list_collection_shares(id)?);
         }
+        if collection.kind == CollectionKind::Calendar
+            && let Entry::Vacant(url) = self.public_urls.entry(id)
+        {
+            let token = tx.public_token(collection)?;
+            url.insert(token.map(|token| public::url(self.settings, &token)));
+        }
+        if let Entry::Vacant(dead) = self.dead.entry(id) {
+            dead.insert(match &collection.guest {
+                None => tx.load_dead_properties(id, None)?,
+                Some(guest) => tx.load_overlay_properties(guest.account, id)?,
+            });
+        }
+        Ok(())
+    }
+
+    fn read_object(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        collection: &Collection,
+        object: &Object,
+    ) -> Result<(), StorageError> {
+        self.read_rights(tx, collection)?;
+        if self.reads_lengths && crate::properties::edition(collection).is_some() {
+            let shown = tx.load_shown_object(collection, object.id)?;
+            self.shown_length = Some((object.id, shown.len() as u64));
+        }
+        // What is in a collection has the list of it.
+        if let Entry::Vacant(shares) = self.shares.entry(collection.id)
+            && self.reads_acl
+        {
+            shares.insert(tx.list_collection_shares(collection.id)?);
+        }
+        if self.reads_dead_of_objects {
+            self.read_dead_of(tx, collection.id, object.id)?;
+        }
+        Ok(())
+    }
+
+    fn read_rights(
+        &mut self,
+        tx: &mut ReadTx<'_>,
+        collection: &Collection,
+    ) -> Result<(), StorageError> {
+        if self.rights.contains_key(&collection.id) {
+            return Ok(());
+        }
+        let mut rights = tx.collection_rights(self.actor.id(), collection)?;
+        if rights.is_empty() {
+            // R-ADDR-12: what is listed all the same looks as if it could be read alone.
+            let granted = tx.granted_rights(self.actor.id(), collection)?;
+            rights = granted.and(CollectionRights::READ);
+        }
+        self.rights.insert(collection.id, self.actor.limit(rights));
         Ok(())
     }
 
@@ -262,11 +295,15 @@ impl<'s> Describer<'s> {
         Ok(())
     }
 
+    /// The directory, and which card is oneself: nobody else's business.
     fn read_contacts(
         &mut self,
         tx: &mut ReadTx<'_>,
-        account: &storage::Account,
+        account: &Account,
     ) -> Result<(), StorageError> {
+        if account.id != self.actor.id() || self.actor.is_outside() {
+            return Ok(());
+        }
         let directory = tx.directory_book(account.id)?;
         self.directory = directory.map(|directory| href_of(account, &directory));
         let me = tx.me_card(account.id)?;
@@ -274,11 +311,10 @@ impl<'s> Describer<'s> {
         Ok(())
     }
 
-    fn read_default(
-        &mut self,
-        tx: &mut ReadTx<'_>,
-        account: &storage::Account,
-    ) -> Result<(), StorageError> {
+    fn read_default(&mut self, tx: &mut ReadTx<'_>, account: &Account) -> Result<(), StorageError> {
+        if self.default_calendar.is_some() || self.actor.is_outside() {
+            return Ok(());
+        }
         if let Some(id) = tx.default_calendar(account.id)? {
             let calendar = tx.load_collection(id)?;
             self.default_calendar = Some(href_of(account, &calendar));

@@ -16,9 +16,13 @@ pub(crate) type Result<T> = std::result::Result<T, DavError>;
 pub(crate) enum DavError {
     /// This status, and nothing more to say.
     Status(StatusCode),
+    /// This status, and why, for people: the account is in no state to do anything.
+    Told(StatusCode, &'static str),
     /// This status, and which precondition failed: exactly one (RFC 4918 §16), with the resource
     /// it is about if it is about one.
     Failed(StatusCode, Name, Option<String>),
+    /// 403, which precondition failed, and why, for people.
+    Explained(Name, String),
     /// 403, and which privileges whoever asks lacks of which resources (RFC 3744 §7.1.1).
     Lacks(Vec<Privilege>),
     /// Whoever asks has to sign in first, or again.
@@ -40,6 +44,23 @@ impl DavError {
         Self::Failed(StatusCode::CONFLICT, name, None)
     }
 
+    /// R-CAL-5: an attachment that is handed to the server has more bytes than it takes
+    /// (RFC 8607 §3.11).
+    pub(crate) fn attachment_too_big(limit_bytes: u64) -> Self {
+        let text = format!("an attachment has at most {limit_bytes} bytes");
+        Self::Explained(Name::caldav("max-attachment-size"), text)
+    }
+
+    /// R-ADDR-12: the account, or that whose calendars or contacts it is about, is in maintenance.
+    pub(crate) const MAINTENANCE: Self = Self::Told(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This account is in maintenance; mail is still received",
+    );
+    /// R-ADDR-12: the account may do nothing.
+    pub(crate) const BLOCKED: Self = Self::Told(StatusCode::FORBIDDEN, "This account is blocked");
+    /// The account has neither calendars nor contacts nor files.
+    pub(crate) const MAIL_ONLY: Self =
+        Self::Told(StatusCode::FORBIDDEN, "This account is for mail alone");
     pub(crate) const NOT_FOUND: Self = Self::Status(StatusCode::NOT_FOUND);
     pub(crate) const BAD_REQUEST: Self = Self::Status(StatusCode::BAD_REQUEST);
 
@@ -74,7 +95,9 @@ impl DavError {
     pub(crate) fn into_answer(self) -> Answer {
         match self {
             Self::Status(status) => answer::plain(status),
+            Self::Told(status, text) => answer::told(status, text),
             Self::Failed(status, name, href) => failed(status, &name, href.as_deref()),
+            Self::Explained(name, text) => explained(&name, &text),
             Self::Lacks(privileges) => lacks(&privileges),
             Self::SignIn => sign_in(),
             Self::Throttled(secs) => {
@@ -104,6 +127,15 @@ fn failed(status: StatusCode, name: &Name, href: Option<&str>) -> Answer {
     answer::xml(status, body)
 }
 
+/// RFC 4918 §14.5: what a program does not look for in DAV:error, it passes over.
+fn explained(name: &Name, text: &str) -> Answer {
+    let body = Writer::document(&Name::dav("error"), |writer| {
+        writer.empty(name);
+        writer.text_element(&Name::dav("responsedescription"), text);
+    });
+    answer::xml(StatusCode::FORBIDDEN, body)
+}
+
 fn lacks(privileges: &[Privilege]) -> Answer {
     let body = Writer::document(&Name::dav("error"), |writer| {
         let each = privileges.iter().map(|(href, name)| (href.as_str(), name));
@@ -122,7 +154,7 @@ fn of_storage(error: StorageError) -> DavError {
         }
         // RFC 3744 §7.1.1.
         StorageError::NoPermission(_) => DavError::forbidden(Name::dav("need-privileges")),
-        StorageError::Maintenance => DavError::Status(S::SERVICE_UNAVAILABLE),
+        StorageError::Maintenance => DavError::MAINTENANCE,
         // RFC 4331 §6.
         StorageError::OverQuota { .. } => {
             DavError::Failed(S::INSUFFICIENT_STORAGE, Name::dav("quota-not-exceeded"), None)
@@ -183,14 +215,20 @@ pub(crate) enum Format {
     File,
 }
 
-/// The precondition that an object failed.
+/// The precondition that an object failed, with the limit where it is one.
 pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
     let name = |calendar: &'static str, card: &'static str| match format {
         Format::Calendar => Name::caldav(calendar),
         Format::Card | Format::File => Name::carddav(card),
     };
     tracing::debug!(%fault, "object refused");
-    DavError::forbidden(match fault {
+    let limit = match &fault {
+        ObjectFault::TooBig { .. }
+        | ObjectFault::AttachmentTooBig { .. }
+        | ObjectFault::TooManyInstances { .. } => Some(fault.to_string()),
+        _ => None,
+    };
+    let failed = match fault {
         // RFC 4791 §5.3.2.1: well-formed, and more than is worth following.
         ObjectFault::Malformed(ical::Invalid::Data(ical::Error::Endless)) => {
             name("max-instances", "max-resource-size")
@@ -206,5 +244,9 @@ pub(crate) fn of_fault(fault: ObjectFault, format: Format) -> DavError {
         ObjectFault::TooManyInstances { .. } => name("max-instances", "max-resource-size"),
         ObjectFault::UnsupportedScale => Name::caldav("supported-rscale"),
         ObjectFault::Unsupported(_) => name("supported-calendar-data", "supported-address-data"),
-    })
+    };
+    match limit {
+        Some(text) => DavError::Explained(failed, text),
+        None => DavError::forbidden(failed),
+    }
 }

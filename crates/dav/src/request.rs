@@ -19,6 +19,15 @@ pub(crate) enum Depth {
     Infinity,
 }
 
+/// How much an answer says of properties that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Nothing (RFC 8144 §2.1, `return=minimal`).
+    Minimal,
+    /// Each, with its status.
+    Full,
+}
+
 /// A request whose body is in memory.
 pub(crate) struct Request {
     pub(crate) method: Method,
@@ -49,10 +58,11 @@ impl Request {
         }
     }
 
-    /// Whether properties that are not there are left out (RFC 8144 §2.1, and Apple's older way).
-    pub(crate) fn is_brief(&self) -> bool {
-        self.prefers("return=minimal")
-            || self.header("brief").is_some_and(|brief| brief.eq_ignore_ascii_case("t"))
+    /// How much the answer says (RFC 8144 §2, and Apple's older way).
+    pub(crate) fn detail(&self) -> Detail {
+        let is_brief = self.prefers("return=minimal")
+            || self.header("brief").is_some_and(|brief| brief.eq_ignore_ascii_case("t"));
+        if is_brief { Detail::Minimal } else { Detail::Full }
     }
 
     /// Where what is then at the place is the answer, how it has its time zones (RFC 8144 §3).
@@ -207,9 +217,12 @@ mod tests {
         assert_eq!(request(&[("depth", "1")]).depth().unwrap(), Some(Depth::One));
         assert_eq!(request(&[("depth", "Infinity")]).depth().unwrap(), Some(Depth::Infinity));
         assert!(request(&[("depth", "2")]).depth().is_err());
-        assert!(request(&[("prefer", "handling=x, return=\"minimal\"")]).is_brief());
-        assert!(request(&[("brief", "t")]).is_brief());
-        assert!(!request(&[("prefer", "return=representation")]).is_brief());
+        assert_eq!(
+            request(&[("prefer", "handling=x, return=\"minimal\"")]).detail(),
+            Detail::Minimal
+        );
+        assert_eq!(request(&[("brief", "t")]).detail(), Detail::Minimal);
+        assert_eq!(request(&[("prefer", "return=representation")]).detail(), Detail::Full);
         assert_eq!(request(&[("timeout", "Infinite, Second-5")]).timeout_secs(), Some(0xffff_ffff));
         assert_eq!(request(&[("timeout", "Second-60")]).timeout_secs(), Some(60));
         let etags = request(&[("if-match", "\"a\", W/\"b\"")]).if_match().unwrap();

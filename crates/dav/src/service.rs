@@ -232,10 +232,9 @@ impl DavService {
         };
         let signed_in = signed_in.map_err(|error| match error {
             AuthError::Wrong => DavError::SignIn,
-            AuthError::Blocked => DavError::Status(StatusCode::FORBIDDEN),
-            AuthError::Maintenance | AuthError::Unavailable => {
-                DavError::Status(StatusCode::SERVICE_UNAVAILABLE)
-            }
+            AuthError::Blocked => DavError::BLOCKED,
+            AuthError::Maintenance => DavError::MAINTENANCE,
+            AuthError::Unavailable => DavError::Status(StatusCode::SERVICE_UNAVAILABLE),
             AuthError::Throttled { retry_after_secs } => DavError::Throttled(retry_after_secs),
         })?;
         let program = text(USER_AGENT).unwrap_or_default();
@@ -244,7 +243,7 @@ impl DavService {
         let read = self.store.read(move |tx| Ok((tx.load_account(id)?, tx.has_collections(id)?)));
         let (account, has_collections) = read.await?;
         if account.mail_only {
-            return Err(DavError::Status(StatusCode::FORBIDDEN));
+            return Err(DavError::MAIL_ONLY);
         }
         let has_one_book = resource::has_one_book(program);
         let actor = Actor { account: Arc::new(account), has_one_book, outside: None };

@@ -9,6 +9,7 @@ use ical::{JoinedCalendar, vtimezone, zone_changes, zone_names};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::answer::{self, Answer};
+use crate::path;
 
 /// Where it is; `/.well-known/timezone` leads here (RFC 7808 §4.2.1.3).
 pub(crate) const PATH: &str = "/timezones/";
@@ -156,7 +157,7 @@ fn find(path: &str, query: &str) -> Result<Found, Fault> {
     let rest = path.strip_prefix(PATH).unwrap_or_default().trim_end_matches('/');
     let parameter = |name: &str| {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next()
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| path::decode(value).ok()).next()
     };
     match rest {
         "capabilities" => Ok(Found::json(capabilities())),
@@ -186,27 +187,9 @@ fn find(path: &str, query: &str) -> Result<Found, Fault> {
 
 /// RFC 7808 §5.2: the slash of a name is encoded; some programs leave it as it is.
 fn zone(id: &str) -> Result<&'static Zone, Fault> {
-    let id = decoded(id).ok_or(Fault::InvalidTzid)?;
+    let id = path::decode(id).map_err(|_| Fault::InvalidTzid)?;
     let at = ZONES.binary_search_by(|zone| zone.id.as_str().cmp(&id));
     at.ok().and_then(|at| ZONES.get(at)).ok_or(Fault::TzidNotFound)
-}
-
-/// RFC 3986 §2.1; `None` for what is no text.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// RFC 7808 §5.1

@@ -154,7 +154,7 @@ fn change(
         AttachmentOutcome::Done(_) => {}
         AttachmentOutcome::NoInstance => return failed("valid-rid"),
         AttachmentOutcome::NoAttachment => return failed("valid-managed-id"),
-        AttachmentOutcome::TooBig(_) => return failed("max-attachment-size"),
+        AttachmentOutcome::TooBig(limit) => return Err(DavError::attachment_too_big(limit)),
         AttachmentOutcome::Invalid(fault) => return Err(of_fault(fault, Format::Calendar)),
         AttachmentOutcome::Refused(outcome) => {
             of_outcome(outcome, Home::Calendars, &of.owner, &of.href)?;

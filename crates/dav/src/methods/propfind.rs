@@ -8,7 +8,7 @@ use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::Place;
 use crate::reports::sync_home;
-use crate::request::{Depth, Request};
+use crate::request::{Depth, Detail, Request};
 use crate::resource::{self, Resource};
 use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, PropertyRequest};
@@ -17,7 +17,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
     let wanted = PropertyRequest::parse(&request.body, &exchange.settings.xml)?;
     // RFC 4918 §9.1: without the header, infinity.
     let depth = request.depth()?.unwrap_or(Depth::Infinity);
-    let brief = request.is_brief();
+    let detail = request.detail();
     // RFC 8144 §4: the resource itself is left out.
     let without_root = request.prefers("depth-noroot") && depth == Depth::One;
     if depth != Depth::Infinity && wanted.names(&Name::dav("sync-token")) {
@@ -41,7 +41,7 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
             if !without_root {
                 all.insert(0, found);
             }
-            render(exchange, tx, &all, &wanted, brief)
+            render(exchange, tx, &all, &wanted, detail)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
@@ -52,7 +52,7 @@ fn render(
     tx: &mut ReadTx<'_>,
     all: &[Resource],
     wanted: &PropertyRequest,
-    brief: bool,
+    detail: Detail,
 ) -> Result<Vec<u8>> {
     let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
     let mut describer = describer.for_request(wanted);
@@ -61,7 +61,7 @@ fn render(
     for resource in all {
         describer.read(tx, resource)?;
         let locks = describer.locks_on(resource);
-        describer.described(resource, &locks, None).respond(&mut multistatus, wanted, brief);
+        describer.described(resource, &locks, None).respond(&mut multistatus, wanted, detail);
         work.go_on(multistatus.len())?;
     }
     Ok(multistatus.finish())

@@ -1,7 +1,10 @@
 //! PROPPATCH (RFC 4918 §9.2): all of it or nothing.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
-use storage::{Collection, CollectionKind, Components, Home, StorageError};
+use ids::AccountId;
+use storage::{Collection, CollectionKind, Components, Home, Object, StorageError};
 
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
@@ -9,7 +12,7 @@ use crate::exchange::Exchange;
 use crate::methods::preconditions::Preconditions;
 use crate::path::{Place, path_of};
 use crate::properties::{self, Refused};
-use crate::request::Request;
+use crate::request::{Detail, Request};
 use crate::resource::{self, Resource};
 use crate::xml::{Multistatus, Name, PropertyChange, Status};
 
@@ -20,13 +23,14 @@ pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> 
     let found =
         exchange.read(move |exchange, tx| resource::find(tx, &exchange.actor, &named)).await?;
     let href = found.href();
-    let refused = match change(exchange, &found, &changes, conditions).await {
+    let asked = Asked { exchange, changes: &changes, conditions };
+    let refused = match asked.change(&found).await {
         Ok(()) => Vec::new(),
         Err(Outcome::Refused(refused)) => refused,
         Err(Outcome::Failed(error)) => return Err(error),
     };
     // RFC 8144 §2.2: nothing to say where all went well.
-    if refused.is_empty() && request.is_brief() {
+    if refused.is_empty() && request.detail() == Detail::Minimal {
         return Ok(answer::empty(StatusCode::OK));
     }
     let mut multistatus = Multistatus::new();
@@ -67,100 +71,125 @@ impl<E: Into<DavError>> From<E> for Outcome {
     }
 }
 
-async fn change(
-    exchange: &Exchange,
-    found: &Resource,
-    changes: &[PropertyChange],
+/// What is asked for, and by whom.
+struct Asked<'a> {
+    exchange: &'a Exchange,
+    changes: &'a [PropertyChange],
     conditions: Preconditions,
-) -> std::result::Result<(), Outcome> {
-    match found {
-        // What others share looks as one likes: to oneself.
-        Resource::Collection(owner, collection) if collection.guest.is_some() => {
-            let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
-            let (id, guest, owner) = (collection.id, exchange.actor.id(), owner.id);
-            let home = collection.kind.home();
-            let written = exchange
-                .write_after(
-                    owner,
-                    "dav proppatch",
-                    move |tx| tx.lock_sharing([owner, guest]),
-                    move |tx| {
-                        conditions.check(tx, home)?;
-                        Ok(tx.update_guest_collection(id, &plan.change)?)
-                    },
-                )
-                .await;
-            written.map_err(|error| too_large(error, changes))
+}
+
+type Changed = std::result::Result<(), Outcome>;
+
+impl Asked<'_> {
+    async fn change(self, found: &Resource) -> Changed {
+        match found {
+            Resource::Collection(owner, collection) if collection.guest.is_some() => {
+                self.change_shared(owner.id, collection).await
+            }
+            Resource::Collection(owner, collection) => self.change_own(owner.id, collection).await,
+            Resource::Object(owner, collection, _, object) => {
+                self.change_object(owner.id, collection, object).await
+            }
+            Resource::Home(Home::AddressBooks, owner) => self.change_me_card(owner.id).await,
+            Resource::Proxy(owner, proxy) if owner.id == self.exchange.actor.id() => {
+                let Self { exchange, changes, conditions } = self;
+                let set = super::proxies::set(exchange, (*proxy).into(), changes, conditions);
+                set.await.map_err(Outcome::Refused)
+            }
+            // Nothing of these is anybody's to set.
+            _ => Err(self.refuse_all()),
         }
-        Resource::Collection(owner, collection) => {
-            let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
-            let default = match &plan.default_calendar {
-                Some(href) => match default_calendar(exchange, href).await? {
-                    Some(calendar) => Some(calendar),
-                    None => return Err(Outcome::Refused(vec![no_default()])),
-                },
-                None => None,
-            };
-            let (id, owner, home) = (collection.id, owner.id, collection.kind.home());
-            let written = exchange
-                .write(owner, "dav proppatch", move |tx| {
+    }
+
+    /// Properties of a collection shared by somebody else are stored for its guest alone.
+    async fn change_shared(self, owner: AccountId, collection: &Collection) -> Changed {
+        let Self { exchange, changes, conditions } = self;
+        let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
+        let (id, guest, home) = (collection.id, exchange.actor.id(), collection.kind.home());
+        let written = exchange
+            .write_after(
+                owner,
+                "dav proppatch",
+                move |tx| tx.lock_sharing([owner, guest]),
+                move |tx| {
                     conditions.check(tx, home)?;
-                    if let Some(default) = default {
-                        tx.set_default_calendar(default)?;
-                    }
-                    Ok(tx.update_collection(id, &plan.change, &conditions.tokens())?)
-                })
-                .await;
-            written.map_err(|error| match error {
-                // R-CAL-4: a calendar of a room, which cannot begin to take time.
-                DavError::Storage(StorageError::Conflict(_)) => {
-                    let name = Name::caldav(match default {
-                        Some(_) => "schedule-default-calendar-URL",
-                        None => "schedule-calendar-transp",
-                    });
-                    Outcome::Refused(vec![Refused { name, status: 409, failed: None }])
+                    Ok(tx.update_guest_collection(id, &plan.change)?)
+                },
+            )
+            .await;
+        written.map_err(|error| too_large(error, changes))
+    }
+
+    async fn change_own(self, owner: AccountId, collection: &Collection) -> Changed {
+        let Self { exchange, changes, conditions } = self;
+        let plan = properties::plan(changes, collection.kind).map_err(Outcome::Refused)?;
+        let default = match &plan.default_calendar {
+            Some(href) => match default_calendar(exchange, href).await? {
+                Some(calendar) => Some(calendar),
+                None => return Err(Outcome::Refused(vec![no_default()])),
+            },
+            None => None,
+        };
+        let (id, home) = (collection.id, collection.kind.home());
+        let written = exchange
+            .write(owner, "dav proppatch", move |tx| {
+                conditions.check(tx, home)?;
+                if let Some(default) = default {
+                    tx.set_default_calendar(default)?;
                 }
-                error => too_large(error, changes),
+                Ok(tx.update_collection(id, &plan.change, &conditions.tokens())?)
             })
-        }
-        Resource::Object(owner, collection, _, object) => {
-            let dead = properties::plan_dead(changes).map_err(Outcome::Refused)?;
-            let (collection, object) = (collection.clone(), object.clone());
-            let written = exchange
-                .write(owner.id, "dav proppatch", move |tx| {
-                    conditions.check(tx, collection.kind.home())?;
-                    let tokens = conditions.tokens();
-                    let (id, name) = (object.id, &object.name);
-                    Ok(tx.update_object_properties(&collection, id, name, &dead, &tokens)?)
-                })
-                .await;
-            written.map_err(|error| too_large(error, changes))
-        }
-        Resource::Home(Home::AddressBooks, owner) => {
-            let href = properties::plan_me_card(changes).map_err(Outcome::Refused)?;
-            let card = match href {
-                Some(href) => Some(own_card(exchange, &href).await?),
-                None => None,
-            };
-            let written = exchange.write(owner.id, "dav proppatch", move |tx| {
-                conditions.check(tx, Home::AddressBooks)?;
-                let card = card.as_ref().map(|(book, name)| (book, name.as_str()));
-                Ok(tx.set_me_card(card)?)
-            });
-            written.await.map_err(Outcome::Failed)
-        }
-        Resource::Proxy(owner, proxy) if owner.id == exchange.actor.id() => {
-            super::proxies::set(exchange, (*proxy).into(), changes, conditions)
-                .await
-                .map_err(Outcome::Refused)
-        }
-        // Nothing of these is anybody's to set.
-        _ => Err(Outcome::Refused(
-            changes
-                .iter()
-                .map(|change| Refused { name: change.name().clone(), status: 403, failed: None })
-                .collect(),
-        )),
+            .await;
+        written.map_err(|error| match error {
+            // R-CAL-4: a calendar of a room, which cannot begin to take time.
+            DavError::Storage(StorageError::Conflict(_)) => {
+                let name = Name::caldav(match default {
+                    Some(_) => "schedule-default-calendar-URL",
+                    None => "schedule-calendar-transp",
+                });
+                Outcome::Refused(vec![Refused { name, status: 409, failed: None }])
+            }
+            error => too_large(error, changes),
+        })
+    }
+
+    async fn change_object(
+        self,
+        owner: AccountId,
+        collection: &Arc<Collection>,
+        object: &Object,
+    ) -> Changed {
+        let Self { exchange, changes, conditions } = self;
+        let dead = properties::plan_dead(changes).map_err(Outcome::Refused)?;
+        let (collection, id, name) = (collection.clone(), object.id, object.name.clone());
+        let written = exchange
+            .write(owner, "dav proppatch", move |tx| {
+                conditions.check(tx, collection.kind.home())?;
+                let tokens = conditions.tokens();
+                Ok(tx.update_object_properties(&collection, id, &name, &dead, &tokens)?)
+            })
+            .await;
+        written.map_err(|error| too_large(error, changes))
+    }
+
+    async fn change_me_card(self, owner: AccountId) -> Changed {
+        let Self { exchange, changes, conditions } = self;
+        let href = properties::plan_me_card(changes).map_err(Outcome::Refused)?;
+        let card = match href {
+            Some(href) => Some(own_card(exchange, &href).await?),
+            None => None,
+        };
+        let written = exchange.write(owner, "dav proppatch", move |tx| {
+            conditions.check(tx, Home::AddressBooks)?;
+            let card = card.as_ref().map(|(book, name)| (book, name.as_str()));
+            Ok(tx.set_me_card(card)?)
+        });
+        written.await.map_err(Outcome::Failed)
+    }
+
+    fn refuse_all(&self) -> Outcome {
+        let names = self.changes.iter().map(|change| change.name().clone());
+        Outcome::Refused(names.map(|name| Refused { name, status: 403, failed: None }).collect())
     }
 }
 

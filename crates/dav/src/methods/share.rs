@@ -1,10 +1,10 @@
 //! POST of what Apple's programs share and answer (caldav-sharing draft §5).
 
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 use ids::{AccountId, CollectionId};
 use storage::{
-    Account, Address, Collection, CollectionKind, CollectionRights, Invite, ReadTx, Sharee,
-    StorageError,
+    Account, AccountTx, Address, Collection, CollectionKind, CollectionRights, Invite, ReadTx,
+    Sharee, StorageError, WriteTx,
 };
 
 use crate::answer::{self, Answer};
@@ -31,7 +31,7 @@ enum Named {
     /// Somebody elsewhere, who is sent mail.
     SetOutside(Address, String, Invite),
     RemoveOutside(Address, String),
-    /// A group: nobody of it is asked.
+    /// A team or the whole organisation: it gets the rights at once, without invitations.
     Group(Sharee, String, CollectionRights),
 }
 
@@ -48,97 +48,126 @@ pub(crate) async fn share(
         SharingRequest::Unpublish => return publish::run(exchange, owner, collection, false).await,
         SharingRequest::Reply(_) => return Err(DavError::BAD_REQUEST),
     };
-    let (not_owner, id, kind) = (owner.id, collection.id, collection.kind);
+    let (owner, id, kind) = (owner.id, collection.id, collection.kind);
     let named = exchange.read(move |exchange, tx| {
-        let mut named = Vec::new();
+        let actor = &exchange.actor;
+        let mut named = Vec::with_capacity(set.len() + remove.len());
         for sharee in set {
-            named.push(match find(tx, &exchange.actor, &sharee.href)? {
-                Some(Sharee::Account(account)) if account != not_owner => {
-                    Named::Set(account, sharee.href.clone(), invite(sharee))
-                }
-                Some(group @ (Sharee::Team(_) | Sharee::Organisation)) => {
-                    Named::Group(group, sharee.href, access(sharee.may_write))
-                }
-                Some(Sharee::Account(_)) => Named::Unknown(sharee.href),
-                None => match elsewhere(tx, &sharee.href)? {
-                    Some(address) if kind == CollectionKind::Calendar => {
-                        Named::SetOutside(address, sharee.href.clone(), invite(sharee))
-                    }
-                    _ => Named::Unknown(sharee.href),
-                },
-            });
+            named.push(name(tx, actor, (owner, kind), sharee)?);
         }
         for href in remove {
-            // Also one whose domain has become one of ours meanwhile.
-            if let Some(address) = address_of(&href)
-                && tx.find_outsider_of(id, &address)?.is_some()
-            {
-                named.push(Named::RemoveOutside(address, href));
-                continue;
-            }
-            named.push(match find_member(tx, &exchange.actor, id, &href)? {
-                Some(Sharee::Account(account)) => Named::Remove(account, href),
-                Some(group) => Named::Group(group, href, CollectionRights::NONE),
-                None => Named::Unknown(href),
-            });
+            named.push(name_removed(tx, actor, id, href)?);
         }
         Ok(named)
     });
     let named = named.await?;
     let told: Vec<(String, bool)> = named.iter().map(Named::outcome).collect();
+    apply(exchange, owner, id, named).await?;
+    Ok(answer_of(&told, &request.headers).await)
+}
+
+/// Who is to get rights to a collection of this owner and kind.
+fn name(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    (owner, kind): (AccountId, CollectionKind),
+    sharee: xml::Sharee,
+) -> Result<Named> {
+    Ok(match find(tx, actor, &sharee.href)? {
+        Some(Sharee::Account(account)) if account != owner => {
+            Named::Set(account, sharee.href.clone(), invite(sharee))
+        }
+        Some(group @ (Sharee::Team(_) | Sharee::Organisation)) => {
+            Named::Group(group, sharee.href, access(sharee.may_write))
+        }
+        Some(Sharee::Account(_)) => Named::Unknown(sharee.href),
+        None => match elsewhere(tx, &sharee.href)? {
+            Some(address) if kind == CollectionKind::Calendar => {
+                Named::SetOutside(address, sharee.href.clone(), invite(sharee))
+            }
+            _ => Named::Unknown(sharee.href),
+        },
+    })
+}
+
+/// Who is to have rights to a collection no more.
+fn name_removed(
+    tx: &mut ReadTx<'_>,
+    actor: &Actor,
+    collection: CollectionId,
+    href: String,
+) -> Result<Named> {
+    // Also one whose domain has become one of ours meanwhile.
+    if let Some(address) = address_of(&href)
+        && tx.find_outsider_of(collection, &address)?.is_some()
+    {
+        return Ok(Named::RemoveOutside(address, href));
+    }
+    Ok(match find_member(tx, actor, collection, &href)? {
+        Some(Sharee::Account(account)) => Named::Remove(account, href),
+        Some(group) => Named::Group(group, href, CollectionRights::NONE),
+        None => Named::Unknown(href),
+    })
+}
+
+/// Does what is to become of everybody, in one transaction.
+async fn apply(
+    exchange: &Exchange,
+    owner: AccountId,
+    collection: CollectionId,
+    named: Vec<Named>,
+) -> Result<()> {
     let mut accounts: Vec<AccountId> = named.iter().filter_map(Named::account).collect();
-    accounts.push(owner.id);
+    accounts.push(owner);
     let writes =
         named.iter().any(|one| matches!(one, Named::SetOutside(..) | Named::RemoveOutside(..)));
-    let (account, actor) = (owner.id, exchange.actor.id());
-    exchange
-        .write_after(
-            owner.id,
-            "dav share",
-            move |tx| {
-                if writes {
-                    tx.lock_invitations(account, actor)?;
-                }
-                tx.lock_sharing(accounts)
-            },
-            move |tx| {
-                for one in named {
-                    match one {
-                        Named::Set(account, _, invite) => {
-                            tx.invite(collection.id, account, &invite)?
-                        }
-                        Named::Remove(account, _) => {
-                            tx.uninvite(collection.id, account)?;
-                        }
-                        Named::SetOutside(address, _, invite) => {
-                            tx.invite_outsider(collection.id, &address, &invite)?;
-                        }
-                        Named::RemoveOutside(address, _) => {
-                            tx.uninvite_outsider(collection.id, &address)?;
-                        }
-                        Named::Group(group, _, rights) => {
-                            tx.share_collection(collection.id, group, rights)?;
-                        }
-                        Named::Unknown(_) => {}
-                    }
-                }
-                Ok(())
-            },
-        )
-        .await?;
+    let actor = exchange.actor.id();
+    let lock = move |tx: &mut WriteTx<'_>| {
+        if writes {
+            tx.lock_invitations(owner, actor)?;
+        }
+        tx.lock_sharing(accounts)
+    };
+    let written = exchange.write_after(owner, "dav share", lock, move |tx| {
+        Ok(named.into_iter().try_for_each(|one| one.apply(tx, collection))?)
+    });
+    written.await
+}
+
+/// Nothing where all was done; else, as Calendar Server tells it, each with what became of it.
+async fn answer_of(told: &[(String, bool)], request: &HeaderMap) -> Answer {
     if told.iter().all(|(_, is_done)| *is_done) {
-        return Ok(answer::empty(StatusCode::OK));
+        return answer::empty(StatusCode::OK);
     }
-    // As Calendar Server tells it: each with what became of it.
     let mut multistatus = Multistatus::new();
-    for (href, is_done) in &told {
+    for (href, is_done) in told {
         let status = if *is_done { Status::OK } else { Status::FORBIDDEN };
         multistatus.status(href, status, None);
     }
-    Ok(answer::multistatus(multistatus.finish(), &request.headers).await)
+    answer::multistatus(multistatus.finish(), request).await
 }
 
 impl Named {
+    fn apply(self, tx: &mut AccountTx<'_, '_>, collection: CollectionId) -> storage::Result<()> {
+        match self {
+            Self::Set(account, _, invite) => tx.invite(collection, account, &invite)?,
+            Self::Remove(account, _) => {
+                tx.uninvite(collection, account)?;
+            }
+            Self::SetOutside(address, _, invite) => {
+                tx.invite_outsider(collection, &address, &invite)?;
+            }
+            Self::RemoveOutside(address, _) => {
+                tx.uninvite_outsider(collection, &address)?;
+            }
+            Self::Group(group, _, rights) => {
+                tx.share_collection(collection, group, rights)?;
+            }
+            Self::Unknown(_) => {}
+        }
+        Ok(())
+    }
+
     fn account(&self) -> Option<AccountId> {
         match self {
             Self::Unknown(_) | Self::Group(..) | Self::SetOutside(..) | Self::RemoveOutside(..) => {

@@ -14,6 +14,7 @@ use storage::{
 };
 
 use crate::path;
+use crate::request::Detail;
 use crate::resource::{Actor, Resource};
 use crate::settings::Settings;
 use crate::xml::{Multistatus, Name, PropertyRequest, PropertySet, Response, Status, Writer};
@@ -187,7 +188,7 @@ impl Described<'_> {
         &self,
         multistatus: &mut Multistatus,
         request: &PropertyRequest,
-        brief: bool,
+        detail: Detail,
     ) {
         let href = self.resource.href();
         multistatus.response(&href, |response| match &request.properties {
@@ -209,7 +210,7 @@ impl Described<'_> {
                         }
                     }
                 });
-                self.tell_missing(response, &href, &missing, brief);
+                self.tell_missing(response, &href, &missing, detail);
             }
             PropertySet::These(names) => {
                 let mut missing = Vec::new();
@@ -220,7 +221,7 @@ impl Described<'_> {
                         }
                     }
                 });
-                self.tell_missing(response, &href, &missing, brief);
+                self.tell_missing(response, &href, &missing, detail);
             }
         });
     }
@@ -231,7 +232,7 @@ impl Described<'_> {
         response: &mut Response<'_>,
         href: &str,
         missing: &[Name],
-        brief: bool,
+        detail: Detail,
     ) {
         let mut absent = Vec::new();
         for name in missing {
@@ -241,7 +242,7 @@ impl Described<'_> {
             }
         }
         // RFC 8144 §2.1: what is not there need not be said.
-        if !brief {
+        if detail == Detail::Full {
             response.names(Status::NOT_FOUND, absent);
         }
     }
@@ -372,7 +373,11 @@ mod tests {
                 let request =
                     PropertyRequest { properties, calendar_data: None, address_data: None };
                 let mut multistatus = Multistatus::new();
-                describer.described(&found, &[], None).respond(&mut multistatus, &request, true);
+                describer.described(&found, &[], None).respond(
+                    &mut multistatus,
+                    &request,
+                    Detail::Minimal,
+                );
                 Ok(String::from_utf8(multistatus.finish()).unwrap())
             });
             read.unwrap()

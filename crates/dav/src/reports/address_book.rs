@@ -7,7 +7,7 @@ use ical::Zone;
 use jiff::tz::TimeZone;
 use storage::{Collection, CollectionKind, Object, ReadTx};
 
-use super::calendar::render;
+use super::calendar::Told;
 use crate::answer::{self, Answer};
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
@@ -30,14 +30,22 @@ pub(crate) async fn query(
     }
     // RFC 6352 §8.6: the depth is that of the members; there is one level of them.
     let _: Option<Depth> = request.depth()?;
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
             let work = Work::new(&exchange.settings);
             let found = find_matching(tx, &collection, &query.filter, &work)?;
             let zone = Zone::Known(TimeZone::UTC);
             let AddressbookQuery { request, limit, .. } = &query;
-            render(exchange, tx, &owner, *collection, found, request, *limit, &zone, brief)
+            let told = Told {
+                owner,
+                collection: *collection,
+                request,
+                limit: *limit,
+                zone: &zone,
+                detail,
+            };
+            told.render(exchange, tx, found)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)

@@ -13,7 +13,7 @@ use crate::calendar_data::{self, floating};
 use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
-use crate::request::{Depth, Request};
+use crate::request::{Depth, Detail, Request};
 use crate::resource::{Resource, href_of};
 use crate::work::Work;
 use crate::xml::{CalendarQuery, Multistatus, Name, PropertyRequest, QueryZone, Status};
@@ -40,14 +40,22 @@ pub(crate) async fn query(
         // RFC 7809 §3.1.6: who asks says it with CALDAV:timezone then.
         return Err(DavError::forbidden(Name::caldav("valid-timezone")));
     }
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
             let zone = floating(query.zone.as_ref(), collection.timezone.as_deref());
             let work = Work::new(&exchange.settings);
             let found = find_matching(exchange, tx, &collection, &query.filter, &zone, &work)?;
             let CalendarQuery { request, limit, .. } = &query;
-            render(exchange, tx, &owner, *collection, found, request, *limit, &zone, brief)
+            let told = Told {
+                owner,
+                collection: *collection,
+                request,
+                limit: *limit,
+                zone: &zone,
+                detail,
+            };
+            told.render(exchange, tx, found)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
@@ -107,55 +115,66 @@ fn split(ranged: Vec<storage::Ranged>, nothing_else: bool) -> (Vec<Object>, Vec<
     (sure, doubtful)
 }
 
-/// Tells of what was found, with as much of each object as is asked for.
-#[expect(clippy::too_many_arguments, reason = "one answer, said whole")]
-pub(super) fn render(
-    exchange: &Exchange,
-    tx: &mut ReadTx<'_>,
-    owner: &Arc<Account>,
-    collection: Collection,
-    mut found: Vec<Object>,
-    request: &PropertyRequest,
-    limit: Option<usize>,
-    zone: &Zone,
-    brief: bool,
-) -> Result<Vec<u8>> {
-    let href: Arc<str> = href_of(owner, &collection).into();
-    let max = limit.unwrap_or(usize::MAX).min(exchange.settings.results_max);
-    let truncated = found.len() > max;
-    found.truncate(max);
-    let shared = Arc::new(collection);
-    let mut multistatus = Multistatus::new();
-    let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
-    let mut describer = describer.for_request(request);
-    let mut work = Work::new(&exchange.settings);
-    for chunk in pieces(&found, |object| object.size_bytes) {
-        let resources: Vec<Resource> = chunk
-            .iter()
-            .map(|object| {
-                let (owner, shared, href) = (owner.clone(), shared.clone(), href.clone());
-                Resource::Object(owner, shared, href, Box::new(object.clone()))
-            })
-            .collect();
-        let data = match wants_data(request) {
-            true => load(tx, &shared, chunk)?,
-            false => HashMap::new(),
-        };
-        for resource in &resources {
-            describer.read(tx, resource)?;
-            let data = select(exchange, resource, &data, request, zone, &mut work)?;
-            let locks = describer.locks_on(resource);
-            let described = describer.described(resource, &locks, data.as_deref());
-            described.respond(&mut multistatus, request, brief);
-            work.go_on(multistatus.len())?;
+/// What a query is answered from.
+pub(super) struct Told<'q> {
+    /// Whose collection it is.
+    pub(super) owner: Arc<Account>,
+    pub(super) collection: Collection,
+    /// What is asked for of each object.
+    pub(super) request: &'q PropertyRequest,
+    /// How many objects the client wants to hear of.
+    pub(super) limit: Option<usize>,
+    /// The zone of floating times.
+    pub(super) zone: &'q Zone,
+    pub(super) detail: Detail,
+}
+
+impl Told<'_> {
+    /// Tells of what was found, with as much of each object as is asked for.
+    pub(super) fn render(
+        self,
+        exchange: &Exchange,
+        tx: &mut ReadTx<'_>,
+        mut found: Vec<Object>,
+    ) -> Result<Vec<u8>> {
+        let Self { owner, collection, request, limit, zone, detail } = self;
+        let href: Arc<str> = href_of(&owner, &collection).into();
+        let max = limit.unwrap_or(usize::MAX).min(exchange.settings.results_max);
+        let truncated = found.len() > max;
+        found.truncate(max);
+        let shared = Arc::new(collection);
+        let mut multistatus = Multistatus::new();
+        let describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
+        let mut describer = describer.for_request(request);
+        let mut work = Work::new(&exchange.settings);
+        for chunk in pieces(&found, |object| object.size_bytes) {
+            let resources: Vec<Resource> = chunk
+                .iter()
+                .map(|object| {
+                    let (owner, shared, href) = (owner.clone(), shared.clone(), href.clone());
+                    Resource::Object(owner, shared, href, Box::new(object.clone()))
+                })
+                .collect();
+            let data = match wants_data(request) {
+                true => load(tx, &shared, chunk)?,
+                false => HashMap::new(),
+            };
+            for resource in &resources {
+                describer.read(tx, resource)?;
+                let data = select(exchange, resource, &data, request, zone, &mut work)?;
+                let locks = describer.locks_on(resource);
+                let described = describer.described(resource, &locks, data.as_deref());
+                described.respond(&mut multistatus, request, detail);
+                work.go_on(multistatus.len())?;
+            }
         }
+        if truncated {
+            // RFC 5323 §5.17, as RFC 6352 §8.6.2 has it: the answer is cut, and says so.
+            let failed = Name::dav("number-of-matches-within-limits");
+            multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
+        }
+        Ok(multistatus.finish())
     }
-    if truncated {
-        // RFC 5323 §5.17, as RFC 6352 §8.6.2 has it: the answer is cut, and says so.
-        let failed = Name::dav("number-of-matches-within-limits");
-        multistatus.status(&href, Status::INSUFFICIENT_STORAGE, Some(&failed));
-    }
-    Ok(multistatus.finish())
 }
 
 /// Whether the data of objects is asked for.

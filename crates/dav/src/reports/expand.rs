@@ -7,7 +7,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::{Place, path_of};
-use crate::request::Request;
+use crate::request::{Detail, Request};
 use crate::resource::{self, Resource};
 use crate::work::{Work, too_much};
 use crate::xml::{
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     found: Resource,
     properties: Vec<ExpandedProperty>,
 ) -> Result<Answer> {
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
             let mut multistatus = Multistatus::new();
@@ -46,7 +46,7 @@ pub(crate) async fn run(
                 for (privilege, name) in &told.withheld {
                     response.withheld(&href, privilege, [name]);
                 }
-                if !brief {
+                if detail == Detail::Full {
                     response.names(Status::NOT_FOUND, told.missing.iter());
                 }
             });

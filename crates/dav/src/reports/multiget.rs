@@ -15,7 +15,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::{Place, path_of};
-use crate::request::Request;
+use crate::request::{Detail, Request};
 use crate::resource::{self, Resource, Target, href_of};
 use crate::work::Work;
 use crate::xml::{Multiget, Multistatus, Name, Status};
@@ -33,9 +33,9 @@ pub(crate) async fn run(
     if !matches!(found, Resource::Collection(..) | Resource::Home(..)) {
         return Err(DavError::forbidden(Name::dav("supported-report")));
     }
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body =
-        exchange.read(move |exchange, tx| render(exchange, tx, &found, &multiget, brief)).await?;
+        exchange.read(move |exchange, tx| render(exchange, tx, &found, &multiget, detail)).await?;
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
@@ -53,7 +53,7 @@ fn render(
     tx: &mut ReadTx<'_>,
     found: &Resource,
     multiget: &Multiget,
-    brief: bool,
+    detail: Detail,
 ) -> Result<Vec<u8>> {
     let above = found.href();
     let mut multistatus = Multistatus::new();
@@ -83,7 +83,7 @@ fn render(
                 let data = select(exchange, &resource, &data, &multiget.request, &zone, &mut work)?;
                 let locks = describer.locks_on(&resource);
                 let described = describer.described(&resource, &locks, data.as_deref());
-                described.respond(&mut multistatus, &multiget.request, brief);
+                described.respond(&mut multistatus, &multiget.request, detail);
                 work.go_on(multistatus.len())?;
             }
         }

@@ -12,7 +12,7 @@ use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::Place;
 use crate::properties::{Described, readers_of};
-use crate::request::{Depth, Request};
+use crate::request::{Depth, Detail, Request};
 use crate::resource::{self, Resource};
 use crate::work::Work;
 use crate::xml::{
@@ -63,7 +63,7 @@ pub(crate) async fn search(
     search: PrincipalSearch,
 ) -> Result<Answer> {
     // QUIRK(Thunderbird): it sends Depth 1, where RFC 3744 §9.4 knows 0 alone.
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
             let mut found = Vec::new();
@@ -85,7 +85,7 @@ pub(crate) async fn search(
             let max = search.limit.unwrap_or(FOUND_MAX).min(FOUND_MAX);
             let truncated = found.len() > max;
             found.truncate(max);
-            render(exchange, tx, &found, &search.request, brief, truncated)
+            render(exchange, tx, &found, &search.request, detail, truncated)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
@@ -145,7 +145,7 @@ fn render(
     tx: &mut ReadTx<'_>,
     found: &[Resource],
     wanted: &PropertyRequest,
-    brief: bool,
+    detail: Detail,
     truncated: bool,
 ) -> Result<Vec<u8>> {
     let mut multistatus = Multistatus::new();
@@ -154,7 +154,7 @@ fn render(
         let mut describer = Describer::new(&exchange.actor, &exchange.settings, exchange.now());
         describer.read(tx, resource)?;
         let locks = describer.locks_on(resource);
-        describer.described(resource, &locks, None).respond(&mut multistatus, wanted, brief);
+        describer.described(resource, &locks, None).respond(&mut multistatus, wanted, detail);
     }
     if truncated {
         let failed = Name::dav("number-of-matches-within-limits");
@@ -177,7 +177,7 @@ pub(crate) async fn matching(
         Resource::Root if matching.property.is_none() => Resource::Principals,
         found => found,
     };
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
             let own = crate::path::principal_href(&exchange.actor.account.address);
@@ -208,7 +208,7 @@ pub(crate) async fn matching(
                     kept.push(resource);
                 }
             }
-            render(exchange, tx, &kept, &matching.request, brief, false)
+            render(exchange, tx, &kept, &matching.request, detail, false)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)
@@ -222,7 +222,7 @@ pub(crate) async fn of_acl(
     wanted: PropertyRequest,
 ) -> Result<Answer> {
     require_depth_zero(request)?;
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
             let mut all = Vec::new();
@@ -270,7 +270,7 @@ pub(crate) async fn of_acl(
                     }
                 }
             }
-            render(exchange, tx, &all, &wanted, brief, false)
+            render(exchange, tx, &all, &wanted, detail, false)
         })
         .await?;
     Ok(answer::multistatus(body, &request.headers).await)

@@ -12,7 +12,7 @@ use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::object_href;
 use crate::properties::{edition, parse_sync_token, sync_token};
-use crate::request::{Depth, Request};
+use crate::request::{Depth, Detail, Request};
 use crate::resource::{Resource, href_of};
 use crate::work::{Work, too_much};
 use crate::xml::{Multistatus, Name, Status, SyncCollection, SyncLevel};
@@ -33,7 +33,7 @@ pub(crate) async fn run(
     };
     check_level(request, &sync)?;
     let since = since(&collection, &sync)?;
-    let brief = request.is_brief();
+    let detail = request.detail();
     let mut max = sync.limit.unwrap_or(usize::MAX).min(exchange.settings.results_max);
     let body = exchange
         .read(move |exchange, tx| {
@@ -43,7 +43,7 @@ pub(crate) async fn run(
             collection.guest = guest;
             let work = Work::new(&exchange.settings);
             let told =
-                Told { exchange, owner, collection: collection.into(), since, sync, brief, work };
+                Told { exchange, owner, collection: collection.into(), since, sync, detail, work };
             loop {
                 match told.render(tx, max)? {
                     Rendered::Whole(body) => return Ok(body),
@@ -64,7 +64,7 @@ struct Told<'s> {
     collection: Arc<Collection>,
     since: Option<ModSeq>,
     sync: SyncCollection,
-    brief: bool,
+    detail: Detail,
     work: Work,
 }
 
@@ -106,7 +106,7 @@ impl Told<'_> {
             describer.read(tx, &resource)?;
             let locks = describer.locks_on(&resource);
             let described = describer.described(&resource, &locks, None);
-            described.respond(&mut multistatus, &self.sync.request, self.brief);
+            described.respond(&mut multistatus, &self.sync.request, self.detail);
             self.work.go_on_in_time()?;
             if !self.work.has_room(multistatus.len()) {
                 return if told == 0 { Err(too_much()) } else { Ok(Rendered::Fits(told)) };

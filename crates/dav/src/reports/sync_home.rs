@@ -17,7 +17,7 @@ use crate::describe::Describer;
 use crate::error::{DavError, Result};
 use crate::exchange::Exchange;
 use crate::path::{Place, collection_href, home_href};
-use crate::request::{Depth, Request};
+use crate::request::{Depth, Detail, Request};
 use crate::resource::{self, Actor, Resource};
 use crate::work::Work;
 use crate::xml::{Multistatus, Status, SyncCollection};
@@ -36,10 +36,10 @@ pub(super) async fn run(
         Some((of, _)) if of != view.id => return Err(invalid_token()),
         since => since.map(|(_, seq)| seq),
     };
-    let brief = request.is_brief();
+    let detail = request.detail();
     let body = exchange
         .read(move |exchange, tx| {
-            let told = Told { exchange, home, owner, view, sync, brief };
+            let told = Told { exchange, home, owner, view, sync, detail };
             told.render(tx, since)
         })
         .await?;
@@ -53,7 +53,7 @@ struct Told<'s> {
     owner: Arc<Account>,
     view: HomeView,
     sync: SyncCollection,
-    brief: bool,
+    detail: Detail,
 }
 
 impl Told<'_> {
@@ -80,7 +80,7 @@ impl Told<'_> {
                     describer.read(tx, resource)?;
                     let locks = describer.locks_on(resource);
                     let described = describer.described(resource, &locks, None);
-                    described.respond(&mut multistatus, &self.sync.request, self.brief);
+                    described.respond(&mut multistatus, &self.sync.request, self.detail);
                 }
                 // RFC 6578 §3.5.2; also what went since it was noted.
                 None => {

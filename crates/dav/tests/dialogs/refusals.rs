@@ -48,6 +48,54 @@ fn bad_objects_name_the_precondition_they_fail() {
     });
 }
 
+/// R-CAL-5
+#[test]
+fn large_attachments_are_refused_with_the_limit() {
+    on_both_engines(|house| async move {
+        let lines =
+            format!("{AT_NINE}ATTACH;ENCODING=BASE64;VALUE=BINARY:{}\r\n", "A".repeat(90_000));
+        let inline = house.julie("PUT", "personal/x.ics", "", &event("1", &lines)).await;
+        assert_eq!(inline.status, 403);
+        let said = "<C:max-attachment-size/><D:responsedescription>an inline attachment has at most 65536 \
+                    bytes</D:responsedescription></D:error>";
+        assert!(inline.text.ends_with(said), "{}", inline.text);
+        house.julie("PUT", "personal/1.ics", "", &event("1", AT_NINE)).await;
+        let (add, kind) = ("personal/1.ics?action=attachment-add", "content-type: text/plain");
+        let large = "x".repeat((20 << 20) + 1);
+        let managed = house.julie("POST", add, kind, &large).await;
+        assert_eq!(managed.status, 403);
+        let said = "<C:max-attachment-size/><D:responsedescription>an attachment has at most 20971520 \
+                    bytes</D:responsedescription></D:error>";
+        assert!(managed.text.ends_with(said), "{}", managed.text);
+    });
+}
+
+/// R-ADDR-12
+#[test]
+fn who_may_do_nothing_now_is_told_why() {
+    on_both_engines(|house| async move {
+        let julie = storage::Address::parse("julie@example.test").unwrap();
+        let julie = house.store.read(move |tx| Ok(tx.find_account(&julie)?.unwrap().id));
+        let julie = julie.await.unwrap();
+        let answered = async |name: &str| {
+            let path = "/dav/calendars/julie@example.test/personal/";
+            let answer = house.ask(name, "PROPFIND", path, "depth: 0", "").await;
+            assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+            (answer.status, answer.text)
+        };
+        house.julie("PROPFIND", "", "depth: 0", "").await;
+        house.share("personal", "paul@example.test", storage::CollectionRights::READ).await;
+        let set = house.store.write("test", move |tx| tx.account(julie)?.set_maintenance(true));
+        set.await.unwrap();
+        let told = "This account is in maintenance; mail is still received\n".to_owned();
+        assert_eq!(answered("julie").await, (503, told.clone()));
+        assert_eq!(answered("paul").await, (503, told));
+        let set = house.store.write("test", move |tx| tx.account(julie)?.set_blocked(true));
+        set.await.unwrap();
+        assert_eq!(answered("julie").await, (403, "This account is blocked\n".to_owned()));
+    });
+}
+
 #[test]
 fn bad_requests_are_refused() {
     on_both_engines(|house| async move {

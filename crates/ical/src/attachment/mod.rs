@@ -1,15 +1,18 @@
-//! Managed attachments (RFC 8607): ATTACH with MANAGED-ID, whose data the server keeps.
+//! Managed attachments (RFC 8607): ATTACH with MANAGED-ID, whose data the server keeps; and those
+//! that hold their data themselves (`inline`).
 //!
 //! **Invariant:** a change touches the ATTACH lines it is about and the instances it names.
 //! **Absent:** the data, who may see it, the limits of a server.
 
 mod change;
+mod inline;
 mod instances;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
+pub(crate) use inline::largest_inline;
 pub use instances::Instances;
 
 use crate::component::Component;

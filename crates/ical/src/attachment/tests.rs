@@ -135,3 +135,20 @@ fn attendees_keep_what_they_were_given() {
     let kept = new.with_managed_of(&old, &limits).unwrap();
     assert_eq!(told(&kept)[2], "20111022T160000 a");
 }
+
+#[test]
+fn large_inline_attachments_are_left_out() {
+    let inline = |bytes: usize| {
+        let data = "A".repeat(bytes / 3 * 4);
+        format!("ATTACH;VALUE=BINARY;ENCODING=BASE64:{data}\r\n")
+    };
+    let small = format!("ATTACH:https://x/{}\r\n{}", "a".repeat(200), inline(60));
+    let alarm = |lines: &str| {
+        format!("BEGIN:VALARM\r\nACTION:AUDIO\r\nTRIGGER:-PT5M\r\n{lines}END:VALARM\r\n")
+    };
+    let uri = format!("ATTACH:data:text/plain;base64,{}\r\n", "A".repeat(84));
+    let large = format!("{DAILY}{small}{}{uri}{}", inline(63), alarm(&inline(63)));
+    let kept = object(&[&large, &format!("{OTHER}{}", inline(63))]).without_large_attachments(60);
+    assert_eq!(kept, Some(object(&[&format!("{DAILY}{small}{}", alarm("")), OTHER])));
+    assert_eq!(object(&[&large]).without_large_attachments(63), None);
+}

@@ -7,8 +7,8 @@ use crate::component::Component;
 use crate::error::Error;
 use crate::query::TimeRange;
 use crate::recur::Occurrence;
-use crate::time::{Duration, Time};
-use crate::zone::{Zone, Zones};
+use crate::time::{DAY_SECS, Duration, Time};
+use crate::zone::{CLOCKS_APART, Zone, Zones};
 
 /// An alarm of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ impl Alarm {
         let number = alarm.line("REPEAT").and_then(|line| line.value().trim().parse().ok());
         let pause = alarm.line("DURATION").and_then(|line| Duration::parse(line.value()).ok());
         let pause = pause.unwrap_or_default();
-        let pause = SignedDuration::from_secs(pause.days * 86_400 + pause.seconds);
+        let pause = SignedDuration::from_secs(pause.days * DAY_SECS + pause.seconds);
         // RFC 5545 §3.8.6.2: one without the other is nothing.
         let repeat = if pause.is_positive() { number.unwrap_or(0) } else { 0 };
         Some(Self { trigger, repeat, pause })
@@ -61,9 +61,9 @@ impl Alarm {
             Trigger::FromEnd(duration) => (duration, true),
         };
         let Some(zone) = schedule.zone(part) else { return Ok(false) };
-        let offset = SignedDuration::from_secs(duration.days * 86_400 + duration.seconds);
-        // A day may have some hours more or less than 24.
-        let slack = SignedDuration::from_hours(if duration.days == 0 { 0 } else { 26 });
+        let offset = SignedDuration::from_secs(duration.days * DAY_SECS + duration.seconds);
+        // Days by the calendar take some hours more or less than 24, as the clock changes.
+        let slack = if duration.days == 0 { SignedDuration::ZERO } else { CLOCKS_APART };
         let until_last = self.pause.checked_mul(i32::try_from(self.repeat).unwrap_or(i32::MAX));
         let until_last = until_last.unwrap_or(SignedDuration::MAX);
         let first = offset.saturating_add(until_last).saturating_add(slack);

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::line::Line;
 use crate::recur::Occurrences;
-use crate::time::{Duration, Time, Value};
+use crate::time::{DAY_SECS, Duration, Time, Value};
 use crate::zone::Zones;
 
 /// LIMIT: AVAILABLE parts of one component (RFC 7953 §8).
@@ -43,7 +43,7 @@ pub(crate) fn availability_ends(
         (Some(end), ..) => end,
         (None, Some(start), Some(line)) => {
             let length = Duration::parse(line.value())?;
-            let seconds = length.days.saturating_mul(86_400).saturating_add(length.seconds);
+            let seconds = length.days.saturating_mul(DAY_SECS).saturating_add(length.seconds);
             start.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
         }
         (None, ..) => Timestamp::MAX,

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::kind::ComponentKind;
 use super::parse::CalendarObject;
 use super::span::span;
-use crate::component::Component;
+use crate::attachment::largest_inline;
 use crate::limits::Limits;
 use crate::query::TimeRange;
 
@@ -51,7 +51,7 @@ impl CalendarObject {
             recurs: occurrences.is_ok_and(|all| all.recurs()),
             organizer: organizer.map(|line| calendar_user(line.value())),
             attendees,
-            attachment_bytes_max: self.parts().map(attachment_bytes).max().unwrap_or(0),
+            attachment_bytes_max: self.parts().map(largest_inline).max().unwrap_or(0),
             managed_ids: self.managed_ids().into_iter().collect(),
         }
     }
@@ -64,21 +64,4 @@ pub(crate) fn calendar_user(value: &str) -> String {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("mailto:") => value.to_lowercase(),
         _ => value.to_owned(),
     }
-}
-
-/// The largest of ATTACH that stands in the object itself; alarms have them, too. As deep as
-/// [`Limits::depth_max`].
-fn attachment_bytes(part: &Component) -> usize {
-    let own = part.lines_named("ATTACH").filter_map(|line| {
-        let inline = line.parameter("ENCODING").is_some()
-            || line.parameter("VALUE").is_some_and(|kind| kind.eq_ignore_ascii_case("BINARY"));
-        let text = match line.value().split_once(',') {
-            // RFC 2397: what a URI holds is inline as well.
-            Some((scheme, text)) if scheme.starts_with("data:") => Some(text),
-            _ => inline.then_some(line.value()),
-        };
-        text.map(|text| text.len().div_ceil(4) * 3)
-    });
-    let within = part.components.iter().map(attachment_bytes);
-    own.chain(within).max().unwrap_or(0)
 }

@@ -14,7 +14,7 @@ use crate::line::Line;
 use crate::object::{CalendarObject, Schedule};
 use crate::recur::Occurrence;
 use crate::text::split_list;
-use crate::time::{Duration, Period, Time, Value};
+use crate::time::{DAY_SECS, Duration, Period, Time, Value};
 use crate::zone::Zones;
 
 /// What makes a component recur.
@@ -136,7 +136,7 @@ fn has_usual_length(part: &Component, one: &Occurrence) -> bool {
     let Ok(duration) = duration.unwrap_or(Ok(Duration::default())) else { return true };
     let is_day = part.line("DTSTART").is_some_and(|line| !line.value().contains('T'));
     let days = duration.days.max(i64::from(is_day && duration.seconds == 0));
-    let usual = SignedDuration::from_secs(days * 86_400 + duration.seconds);
+    let usual = SignedDuration::from_secs(days * DAY_SECS + duration.seconds);
     let slack = SignedDuration::from_hours(if days == 0 { 0 } else { 3 });
     one.end.duration_since(one.start).checked_sub(usual).is_none_or(|more| more.abs() <= slack)
 }

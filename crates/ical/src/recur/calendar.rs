@@ -26,6 +26,12 @@ const DAYS_MAX: Day = 4_000_000;
 /// LIMIT: months of a year, a leap month with them.
 const MONTHS_MAX: usize = 13;
 
+/// From the first day of a year to its midst, in any calendar: years have 353 to 385 days.
+const MIDST_OF_YEAR: Day = 180;
+
+/// From the first day of a month of the moon to its midst: they have 29 or 30 days.
+const MIDST_OF_MONTH: Day = 14;
+
 pub(super) fn day_of(date: Date) -> Day {
     date.duration_since(FIRST).as_hours() / 24 + 1
 }
@@ -182,7 +188,7 @@ impl Scale {
         let from = day_of(date);
         let year = Place::of(self, from).year.checked_add(count)?;
         // The midst of a year: leap days and leap months do not lead out of it.
-        let mut guess = from.checked_add(days_of(count, self.year_millidays())? + 180)?;
+        let mut guess = from.checked_add(days_of(count, self.year_millidays())? + MIDST_OF_YEAR)?;
         // Where they do, it is the year beside.
         for _ in 0..3 {
             let place = Place::of(self, Some(guess).filter(is_near)?);
@@ -202,7 +208,7 @@ impl Scale {
             // lost, and no month begins further from where it does in the long run. The midst of
             // a month is still in it.
             let days = count.checked_mul(29_530_590)? / 1_000_000;
-            let midst = day_of(date).checked_add(days + 14).filter(is_near)?;
+            let midst = day_of(date).checked_add(days + MIDST_OF_MONTH).filter(is_near)?;
             return date_of(midst - Place::of(self, midst).day + 1);
         }
         let year = Year::of(self, day_of(date));

@@ -13,7 +13,7 @@ use crate::component::Component;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::time::{Time, Value};
-use crate::zone::Zones;
+use crate::zone::{CLOCKS_APART, Zones};
 
 /// LIMIT: instances with RANGE=THISANDFUTURE of one object. For each, the series is followed anew.
 const FROM_THERE_MAX: usize = 200;
@@ -421,7 +421,7 @@ impl Occurrences {
         let ranges = self.from_there.iter().map(|(_, single)| of(single));
         let longest = periods.chain(ranges).fold(of(&master.single), SignedDuration::max);
         // What is moved by days in one zone is not in another.
-        longest.saturating_add(SignedDuration::from_hours(26))
+        longest.saturating_add(CLOCKS_APART)
     }
 
     /// An instance that the rule made: moved where one before it says so of all that follow.

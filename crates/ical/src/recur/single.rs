@@ -7,6 +7,10 @@ use crate::error::Error;
 use crate::time::{Duration, Time, Value};
 use crate::zone::{Zone, Zones};
 
+/// A day on which daylight saving ends (RFC 5545 §3.3.6). Where a zone goes over the date line a day
+/// is as good as twice as long, once; there is room for that in what the reach of a set adds.
+const LONG_DAY_SECS: i64 = 25 * 3_600;
+
 /// What one component says of its own time.
 #[derive(Debug, Clone)]
 pub(super) struct Single {
@@ -97,9 +101,9 @@ impl Length {
     pub(super) fn longest(self) -> SignedDuration {
         let length = match self {
             Self::Exact(exact) => exact,
-            Self::Nominal(duration) => {
-                SignedDuration::from_secs(duration.days.saturating_mul(90_000) + duration.seconds)
-            }
+            Self::Nominal(duration) => SignedDuration::from_secs(
+                duration.days.saturating_mul(LONG_DAY_SECS) + duration.seconds,
+            ),
         };
         length.max(SignedDuration::ZERO)
     }

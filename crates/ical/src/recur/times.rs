@@ -11,6 +11,14 @@ use super::period::Period;
 use super::rule::{Frequency, Rule};
 use super::scaled::scaled_dates;
 use crate::limits::Limits;
+use crate::time::DAY_SECS;
+
+/// Days of the 53 weeks that the longest year of BYWEEKNO has (RFC 5545 §3.3.10).
+const WEEKS_DAYS_MAX: usize = 53 * 7;
+
+/// How many entries of BYDAY a day is held against for what finding it costs: to compare is cheap,
+/// and a list of hundreds is not.
+const BY_DAY_A_STEP: usize = 16;
 
 /// An iterator over local times, the first of which is the start whatever the rule says of it
 /// (RFC 5545 §3.8.5.3: DTSTART always counts as the first instance).
@@ -198,10 +206,10 @@ fn period_is_after(period: Period, until: DateTime) -> bool {
 fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
     let secs = from.duration_until(to).as_secs();
     let unit_secs: i64 = match rule.frequency {
-        Frequency::Yearly => (rule.scale.year_millidays() / 1_000 + 1) * 86_400,
-        Frequency::Monthly => (rule.scale.month_millidays() / 1_000 + 1) * 86_400,
-        Frequency::Weekly => 7 * 86_400,
-        Frequency::Daily => 86_400,
+        Frequency::Yearly => (rule.scale.year_millidays() / 1_000 + 1) * DAY_SECS,
+        Frequency::Monthly => (rule.scale.month_millidays() / 1_000 + 1) * DAY_SECS,
+        Frequency::Weekly => 7 * DAY_SECS,
+        Frequency::Daily => DAY_SECS,
         Frequency::Hourly => 3600,
         Frequency::Minutely => 60,
         Frequency::Secondly => 1,
@@ -212,7 +220,7 @@ fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
 /// What finding the days of a period costs.
 fn days_cost(rule: &Rule) -> usize {
     let days = match rule.frequency {
-        Frequency::Yearly if !rule.by_week_no.is_empty() => 371,
+        Frequency::Yearly if !rule.by_week_no.is_empty() => WEEKS_DAYS_MAX,
         Frequency::Yearly if rule.by_month.is_empty() => {
             usize::from(rule.scale.year_days_max().unsigned_abs())
         }
@@ -222,7 +230,7 @@ fn days_cost(rule: &Rule) -> usize {
         _ => 1,
     };
     // Each of them is held against the whole list.
-    days * (1 + rule.by_day.len() / 16)
+    days * (1 + rule.by_day.len() / BY_DAY_A_STEP)
 }
 
 /// When on each of its days a period has times.

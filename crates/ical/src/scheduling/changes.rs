@@ -8,7 +8,7 @@ use crate::component::Component;
 use crate::line::Line;
 use crate::object::calendar_user;
 use crate::recur::{Rule, Until};
-use crate::time::{Duration, Time};
+use crate::time::{DAY_SECS, Duration, Time};
 use crate::zone::Zones;
 
 /// What one component is, compared with what it was.
@@ -30,11 +30,11 @@ fn timing(part: &Component, zones: &Zones) -> (Option<i64>, Option<i64>) {
     let length = match (part.line("DURATION"), start, end) {
         (_, Some(start), Some(end)) => Some(end.duration_since(start).as_secs()),
         (Some(line), _, _) => {
-            Duration::parse(line.value()).ok().map(|length| length.days * 86_400 + length.seconds)
+            Duration::parse(line.value()).ok().map(|length| length.days * DAY_SECS + length.seconds)
         }
         (None, Some(_), None) => {
             let is_day = time_of(part, "DTSTART").is_some_and(|time| time.value.is_date());
-            Some(if is_day { 86_400 } else { 0 })
+            Some(if is_day { DAY_SECS } else { 0 })
         }
         (None, None, end) => end.map(|end| end.as_second()),
     };

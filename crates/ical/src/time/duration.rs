@@ -2,6 +2,7 @@
 
 use jiff::civil::DateTime;
 
+use super::DAY_SECS;
 use crate::error::Error;
 
 /// LIMIT: days of a duration, a thousand years of them.
@@ -51,7 +52,7 @@ impl Duration {
             duration.seconds = duration.seconds.checked_add(number.checked_mul(seconds)?)?;
             rest = rest.get(end + 1..)?;
         }
-        let fits = duration.days <= DAYS_MAX && duration.seconds <= DAYS_MAX * 86_400;
+        let fits = duration.days <= DAYS_MAX && duration.seconds <= DAYS_MAX * DAY_SECS;
         (fits && text.len() > 2)
             .then_some(Self { days: sign * duration.days, seconds: sign * duration.seconds })
     }

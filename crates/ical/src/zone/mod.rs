@@ -7,9 +7,9 @@ mod observances;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 pub use self::described::{describe_zones, leave_out_known_zones};
 pub use self::known::{ZoneChange, vtimezone, zone_changes, zone_names};
@@ -17,6 +17,9 @@ use self::observances::Observances;
 use crate::component::Component;
 use crate::limits::Limits;
 use crate::time::{Time, Value};
+
+/// Between the clocks of the world that are furthest apart: UTC-12:00 and UTC+14:00.
+pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(26);
 
 /// One time zone.
 #[derive(Debug, Clone)]

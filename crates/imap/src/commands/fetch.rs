@@ -15,7 +15,7 @@ mod seen;
 use std::sync::Arc;
 
 use ids::{ModSeq, UidSet};
-use net::{Connection, ConnectionError};
+use net::{Connection, ConnectionError, DrawnMemory};
 use storage::{Snapshot, StorageError, Store};
 
 use self::rendered::{Rendered, held_contents, render_batch, render_held};
@@ -159,6 +159,52 @@ fn changed_since(ctx: &mut Ctx<'_>, seqs: NumberSet, since: Option<ModSeq>) -> R
     Ok(entries.filter(|(_, entry)| entry.modseq() > since).map(|(seq, _)| seq).collect())
 }
 
+/// What an answer is made from.
+struct Source<'p> {
+    store: Store,
+    known: Arc<Snapshot>,
+    plan: &'p Arc<Plan>,
+}
+
+impl Source<'_> {
+    /// Renders a batch behind what `out` has: here where all of it is in memory, else on a storage
+    /// thread.
+    async fn render(&self, batch: Vec<u32>, out: Vec<u8>) -> storage::Result<Rendered> {
+        let (store, known, plan) = (&self.store, self.known.clone(), self.plan.clone());
+        if let Some(contents) = held_contents(store, &known, &batch, &plan) {
+            return Ok(render_held(out, &known, &batch, &plan, contents));
+        }
+        store.read(move |tx| render_batch(tx, out, &known, &batch, &plan)).await
+    }
+
+    /// Renders a batch while nothing is written, with the memory that a large message takes. `None`
+    /// where it is a large message that was sent piece by piece.
+    async fn begin(
+        &self,
+        ctx: &mut Ctx<'_>,
+        batch: Vec<u32>,
+        is_large: bool,
+        sent: &mut Sent,
+    ) -> Result<Option<(Rendered, Option<DrawnMemory>)>> {
+        let Self { store, known, plan } = self;
+        let large = batch.first().copied().filter(|_| is_large);
+        if let Some(seq) = large
+            && plan.is_of_pieces()
+        {
+            match large::read(store, known, plan, seq).await? {
+                Some(large) => {
+                    let read = &mut sent.read;
+                    sent.is_whole &= large::send(ctx, known, plan, large, None, read).await?;
+                }
+                None => sent.is_complete = false,
+            }
+            return Ok(None);
+        }
+        let memory = large::draw_memory(ctx, plan, known, large).await?;
+        Ok(Some((self.render(batch, Vec::new()).await?, memory)))
+    }
+}
+
 /// Sends the answer, batch by batch.
 async fn answer(
     ctx: &mut Ctx<'_>,
@@ -170,22 +216,14 @@ async fn answer(
     if plan.is_of_view() {
         return answer_from_view(ctx, &known, seqs, plan).await;
     }
-    let store = ctx.shared.store.clone();
-    let render = |batch: Vec<u32>, out: Vec<u8>| {
-        let (store, known, plan) = (store.clone(), known.clone(), plan.clone());
-        async move {
-            if let Some(contents) = held_contents(&store, &known, &batch, &plan) {
-                return Ok(render_held(out, &known, &batch, &plan, contents));
-            }
-            store.read(move |tx| render_batch(tx, out, &known, &batch, &plan)).await
-        }
-    };
+    let source = Source { store: ctx.shared.store.clone(), known: known.clone(), plan };
     let mut batches = Batches::new(&known, seqs, plan.want()).giving(plan.copies());
     if plan.descending {
         batches = batches.descending();
     }
     let mut spare = Vec::new();
     let (mut ahead, mut has_begun) = (None, false);
+    // One batch is written while the next is rendered; large messages are sent alone.
     loop {
         let (mut ready, memory) = match ahead.take() {
             Some(ready) => (ready, None),
@@ -194,22 +232,11 @@ async fn answer(
                 if std::mem::replace(&mut has_begun, true) {
                     ctx.check_rights().await?;
                 }
-                let large = batches.is_large(&batch).then(|| batch.first().copied()).flatten();
-                if let Some(seq) = large
-                    && plan.is_of_pieces()
-                {
-                    match large::read(&store, &known, plan, seq).await? {
-                        Some(large) => {
-                            let read = &mut sent.read;
-                            sent.is_whole &=
-                                large::send(ctx, &known, plan, large, None, read).await?;
-                        }
-                        None => sent.is_complete = false,
-                    }
-                    continue;
+                let is_large = batches.is_large(&batch);
+                match source.begin(ctx, batch, is_large, sent).await? {
+                    Some(begun) => begun,
+                    None => continue,
                 }
-                let memory = large::draw_memory(ctx, plan, &known, large).await?;
-                (render(batch, Vec::new()).await?, memory)
             }
         };
         sent.is_whole &= ready.is_whole;
@@ -226,7 +253,7 @@ async fn answer(
             send_batch(ctx.connection, &ready, &mut sent.read).await?;
             continue;
         };
-        let next = render(batch, std::mem::take(&mut spare));
+        let next = source.render(batch, std::mem::take(&mut spare));
         let sending = send_batch(ctx.connection, &ready, &mut sent.read);
         let (written, next) = tokio::join!(sending, next);
         written?;

@@ -25,7 +25,7 @@ pub enum ObjectFault {
         limit_bytes: u64,
     },
     /// R-CAL-5: an inline attachment is too large.
-    #[error("an attachment has at most {limit_bytes} bytes")]
+    #[error("an inline attachment has at most {limit_bytes} bytes")]
     AttachmentTooBig {
         /// The largest size allowed.
         limit_bytes: u64,

@@ -1,11 +1,13 @@
 //! Copies of meetings that the server writes: where they are, and their messages in inboxes.
 
+use std::borrow::Cow;
+
 use ical::{CalendarObject, Component};
 use ids::AccountId;
 
 use super::of_fault;
 use crate::collection::{Collection, CollectionKind, Components, Home, ObjectName};
-use crate::object::{Object, ObjectId, PreparedObject, Tag};
+use crate::object::{Object, ObjectId, ObjectLimits, PreparedObject, Tag};
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, StorageError};
 
@@ -81,8 +83,11 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// What is stored of components: the bytes that were put, where they say the same.
     pub(super) fn prepare_copy(&self, calendar: &Component) -> Result<PreparedObject> {
-        let limits = &self.settings.scheduling.objects;
-        PreparedObject::calendar(calendar.render(), limits).map_err(|fault| of_fault(&fault))
+        // R-CAL-5: large attachments are left out where a meeting arrives, and refused where somebody puts
+        // one. What stands there already stays, whatever the limit has become.
+        let attachment_bytes_max = u64::MAX;
+        let limits = ObjectLimits { attachment_bytes_max, ..self.settings.scheduling.objects };
+        PreparedObject::calendar(calendar.render(), &limits).map_err(|fault| of_fault(&fault))
     }
 
     /// Writes a copy: in the place of what is known, or into the calendar for invitations.
@@ -166,7 +171,8 @@ impl AccountTx<'_, '_> {
             return Ok(());
         };
         let limits = &self.settings.scheduling.objects;
-        let Ok(object) = PreparedObject::message(message.to_vec(), limits) else {
+        let message = with_small_attachments(message, limits).into_owned();
+        let Ok(object) = PreparedObject::message(message, limits) else {
             return Ok(());
         };
         // A transaction may bring several messages, which differ.
@@ -179,4 +185,16 @@ impl AccountTx<'_, '_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// R-CAL-5: a message without the inline attachments that are too large.
+fn with_small_attachments<'m>(message: &'m [u8], limits: &ObjectLimits) -> Cow<'m, [u8]> {
+    let bytes_max = limits.attachment_bytes_max;
+    if message.len() as u64 > bytes_max
+        && let Ok(mut calendar) = Component::parse(message, &limits.ical)
+        && calendar.drop_large_attachments(bytes_max)
+    {
+        return Cow::Owned(calendar.render());
+    }
+    Cow::Borrowed(message)
 }

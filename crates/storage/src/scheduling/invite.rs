@@ -60,14 +60,18 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same of a message that is written so.
+    /// The same of a message that is written so. R-CAL-5: inline attachments that are too large are
+    /// left out of the copy; a mail has them.
     pub(super) fn take_message(
         &mut self,
         arrived: &Message,
         text: &[u8],
         wishes: &CalendarWishes,
     ) -> Result<Delivered> {
-        match self.take_invitation(arrived, text, wishes) {
+        let bytes_max = self.settings.scheduling.objects.attachment_bytes_max;
+        let fitting = arrived.object.without_large_attachments(bytes_max);
+        let fitting = fitting.map(|object| Message { method: arrived.method, object });
+        match self.take_invitation(fitting.as_ref().unwrap_or(arrived), text, wishes) {
             Err(error) if is_of_one_calendar(&error) => Ok(Delivered::told(status::FAILED)),
             other => other,
         }

@@ -198,7 +198,10 @@ impl crate::AccountTx<'_, '_> {
     ) -> Result<&'static str> {
         self.make_first_collections()?;
         let account = self.account;
-        let object = mail.object();
+        let bytes_max = self.settings.scheduling.objects.attachment_bytes_max;
+        // R-CAL-5: the mail has the rest.
+        let fitting = mail.object().without_large_attachments(bytes_max);
+        let object = fitting.as_ref().unwrap_or(mail.object());
         let known = self.find_copy(account, object.uid())?;
         let calendar = with_own_alarms(object, known.as_ref().map(|known| &known.meeting));
         let into = wishes.calendar.as_deref();

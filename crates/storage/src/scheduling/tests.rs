@@ -1,6 +1,7 @@
 //! Meetings between accounts, through both engines.
 
 mod answers;
+mod attached;
 mod between;
 mod delegation;
 mod fixture;

@@ -143,15 +143,15 @@ fn nobody_is_asked_again_by_what_is_not_written() {
     let pile = Arc::new(Pile::default());
     let change = |settings: &mut Settings| {
         settings.letters = Some(pile.clone());
-        settings.scheduling.objects.attachment_bytes_max = 1;
+        settings.scheduling.objects.bytes_max = 2_000;
     };
     on_both_engines_with(change, |store| {
         let ann = store.account("ann");
         put(store, ann, &meeting(&["dan@elsewhere.test"], AT_NINE));
         pile.taken();
         // Such as one from before a limit was lowered.
-        let attached = format!("{AT_NINE}ATTACH;VALUE=BINARY;ENCODING=BASE64:AAAAAAAA\r\n");
-        put_quietly(store, ann, "m.ics", &delegated_to_eve(&attached));
+        let large = format!("{AT_NINE}DESCRIPTION:{}\r\n", "x".repeat(3_000));
+        put_quietly(store, ann, "m.ics", &delegated_to_eve(&large));
         let declining = reply_instead("eve", "dan@elsewhere.test", "DECLINED");
         assert!(!take(store, ann, &declining, "elsewhere.test"));
         assert_eq!(pile.taken(), [""; 0]);

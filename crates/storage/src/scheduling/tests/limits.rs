@@ -90,17 +90,17 @@ fn a_full_calendar_fails_nobody_else() {
 #[test]
 fn a_copy_that_cannot_be_written_fails_nobody_else() {
     let change = |settings: &mut crate::Settings| {
-        settings.scheduling.objects.attachment_bytes_max = 1;
+        settings.scheduling.objects.bytes_max = 2_000;
     };
     on_both_engines_with(change, |store| {
         let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| store.account(name));
         put(store, ann, &meeting(&["bob", "cy"], AT_NINE));
-        let attached = format!("{AT_NINE}ATTACH;VALUE=BINARY;ENCODING=BASE64:AAAAAAAA\r\n");
-        put_quietly(store, cy, "m.ics", &meeting(&["bob", "cy"], &attached));
+        let large = format!("{AT_NINE}DESCRIPTION:{}\r\n", "x".repeat(3_000));
+        put_quietly(store, cy, "m.ics", &meeting(&["bob", "cy"], &large));
         put(store, bob, &meeting(&["bob ACCEPTED", "cy"], AT_NINE));
         assert!(answer(store, ann, "bob")[0].contains("PARTSTAT=ACCEPTED"));
         assert!(answer(store, cy, "bob")[0].contains("PARTSTAT=NEEDS-ACTION"));
-        put_quietly(store, ann, "m.ics", &meeting(&["bob", "cy"], &attached));
+        put_quietly(store, ann, "m.ics", &meeting(&["bob", "cy"], &large));
         put(store, bob, &meeting(&["bob DECLINED", "cy"], AT_NINE));
         assert!(answer(store, bob, "ann")[0].contains("PARTSTAT=ACCEPTED"));
         assert!(lines(store, bob, &["ORGANIZER"])[0].contains("SCHEDULE-STATUS=5.1"));

@@ -275,7 +275,7 @@ pub(super) fn take(store: &TestStore, account: AccountId, mail: &[u8], domain: &
 }
 
 /// A meeting of Dan, who is elsewhere, with Ann.
-fn of_dan(lines: &str) -> String {
+pub(super) fn of_dan(lines: &str) -> String {
     meeting(&["bob"], lines)
         .replace("ORGANIZER:mailto:ann@example.test", "ORGANIZER:mailto:dan@elsewhere.test")
 }
