@@ -326,7 +326,8 @@ impl WriteTx<'_> {
                 "SELECT (SELECT COUNT(*) FROM metadata \
                  WHERE mailbox_id = ?1 AND scope = ?2 AND entry <> ?3), \
                  (SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM metadata \
-                 WHERE account_id = ?4 AND account_id <> 0)",
+                 WHERE account_id = ?4 AND account_id <> 0 \
+                 AND NOT (mailbox_id = ?1 AND scope = ?2 AND entry = ?3))",
                 &[
                     Value::Int(place.mailbox),
                     Value::Int(place.scope),

@@ -214,6 +214,12 @@ fn what_is_too_much_changes_nothing() {
         let limit = "limit of 20 reached: MetadataBytes";
         assert_eq!(outcome(set(store, julie, sent, &much)), limit);
         assert_eq!(seen(store, julie, sent), [""; 0]);
+        // 18 of 20 bytes: what is replaced makes room for what replaces it.
+        for (value, expect) in [("1234", "ok"), ("123", "ok"), ("", "ok"), ("1234", "ok")] {
+            let long = [(shared("/long"), Some(value))];
+            assert_eq!(outcome(set(store, julie, inbox, &long)), expect, "{value}");
+        }
+        assert_eq!(outcome(set(store, julie, sent, &[(shared("/d"), Some("1"))])), limit);
     });
 }
 
