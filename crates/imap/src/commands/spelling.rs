@@ -104,6 +104,24 @@ pub(super) fn seen_name(
     }
 }
 
+/// The name under which a subscription is kept: that by which `actor` sees the mailbox, so that it is
+/// there in LIST. Where none is in its sight nothing is looked up, and it does not learn whether there
+/// is one.
+pub(super) fn subscribed_name(
+    tx: &mut ReadTx<'_>,
+    actor: AccountId,
+    name: &StoredName,
+) -> storage::Result<StoredName> {
+    if is_personal(name.as_str()) {
+        return Ok(name.clone());
+    }
+    match seen_name(tx, actor, name) {
+        Ok(Some(seen)) => Ok(seen),
+        Ok(None) | Err(StorageError::Maintenance) => Ok(name.with_normal_owner()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The name by which `actor` would see a mailbox, or what is above all mailboxes of another: the
 /// address in it may be written in other ways (RFC 5321 §2.4).
 fn name_of_other(

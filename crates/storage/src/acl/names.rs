@@ -22,7 +22,8 @@ impl WriteTx<'_> {
         self.lock_accounts([actor, place.account])?;
         let mut tx = self.account_as(place.account, actor)?;
         let created = tx.create_mailbox(&place.name, special_use)?;
-        self.account(actor)?.subscribe_if_room(name)?;
+        let seen = self.name_as(actor, &created)?;
+        self.account(actor)?.subscribe_if_room(&seen)?;
         Ok(created)
     }
 
