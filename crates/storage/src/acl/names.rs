@@ -27,6 +27,15 @@ impl WriteTx<'_> {
         Ok(created)
     }
 
+    /// Refuses what [`create_mailbox_as`](Self::create_mailbox_as) refuses to who lacks `k`.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] without the right.
+    pub fn require_create_as(&mut self, actor: AccountId, name: &MailboxName) -> Result<()> {
+        let place = self.find_place(actor, name)?;
+        self.account_as(place.account, actor)?.require_parent(&place.name)
+    }
+
     /// Deletes the mailbox that `name` is to `actor`, who needs `x` on it (RFC 4314 §4).
     pub fn delete_mailbox_as(&mut self, actor: AccountId, name: &MailboxName) -> Result<()> {
         let place = self.find_place(actor, name)?;
