@@ -2,7 +2,7 @@
 
 use storage::{AccountTx, MailboxName, SpecialUse};
 
-use super::{Ctx, Reply, ReplyCode, special_use, spelling};
+use super::{Ctx, Reply, ReplyCode, special_use, spelling, without_separator};
 use crate::error::{Result, refused};
 use crate::render::Code;
 use crate::types::CreateArgs;
@@ -10,8 +10,7 @@ use crate::types::CreateArgs;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let user = ctx.user()?;
     // RFC 9051 §6.3.4: a trailing delimiter only says that children will come.
-    let asked = args.mailbox.as_str();
-    let asked = asked.strip_suffix('/').unwrap_or(asked);
+    let asked = without_separator(args.mailbox.as_str());
     let name = spelling::new_name(ctx, asked).await?;
     let stored = name.clone();
     let mut uses = args.special_uses.iter();

@@ -5,14 +5,14 @@ use ids::AccountId;
 use storage::{MailboxName as StoredName, ReadTx, Rights, StorageError};
 
 use super::mailbox_filter::is_personal;
-use super::{Ctx, storage_name};
+use super::{Ctx, storage_name, without_separator};
 use crate::error::Result;
 use crate::render::{self, ListItem};
 use crate::types::{EventGroup, ListAttribute, ListAttributes, MailboxFilter, MailboxName};
 
 /// The name that a mailbox is to have.
 pub(super) async fn new_name(ctx: &mut Ctx<'_>, name: &str) -> Result<StoredName> {
-    let stored = StoredName::parse(name)?;
+    let stored = StoredName::parse(without_separator(name))?;
     let is_separator = |c| matches!(c, '\u{2028}' | '\u{2029}');
     let Some(last) = stored.as_str().rfind(is_separator) else { return Ok(stored) };
     // RFC 6855 §3: neither of these is allowed, and both would end a line to many a program. What
