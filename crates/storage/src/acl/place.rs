@@ -1,5 +1,5 @@
 //! Names of mailboxes as an account sees them: its own, and those of others below the address of
-//! their owner, which stands below `Other Users/`, or below `Shared/` where the account is
+//! their owner, which stands below `Other Users/`, or below `Shared Folders/` where the account is
 //! nobody's (RFC 2342).
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::{Address, ReadTx, Result, StorageError};
 /// Below it are the mailboxes of other people.
 const OTHERS: &str = "Other Users";
 /// Below it are the mailboxes of accounts that are nobody's.
-const SHARED: &str = "Shared";
+const SHARED: &str = "Shared Folders";
 
 /// Whose mailbox a name is, and its name there.
 #[derive(Debug, Clone, PartialEq, Eq)]
