@@ -77,6 +77,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 59, sql: include_str!("../migrations/0059_sending_redirections.sql") },
     Migration { version: 60, sql: include_str!("../migrations/0060_password_link.sql") },
     Migration { version: 61, sql: include_str!("../migrations/0061_own_alarms.sql") },
+    Migration { version: 62, sql: include_str!("../migrations/0062_shared_folders.sql") },
 ];
 
 /// Where applied migrations are recorded; the same text on both engines.

@@ -59,7 +59,7 @@ pub(super) fn is_named(filter: &MailboxFilter, name: &str, subscribed: bool) -> 
 /// Whether a name is one of one's own mailboxes. They are all below the empty name, which is the
 /// prefix of their namespace (RFC 2342 §5) and no mailbox itself.
 pub(super) fn is_personal(name: &str) -> bool {
-    !matches!(name.split('/').next(), Some("Other Users" | "Shared"))
+    !matches!(name.split('/').next(), Some("Other Users" | "Shared Folders"))
 }
 
 #[cfg(test)]
@@ -82,7 +82,14 @@ mod tests {
             (MailboxFilter::Personal, &["INBOX", "a", "a/b", "a/b/c"]),
             (subtree("Other Users"), &["Other Users/x@example.test/a"]),
         ] {
-            let all = ["INBOX", "a", "a/b", "a/b/c", "Other Users/x@example.test/a", "Shared/x/a"];
+            let all = [
+                "INBOX",
+                "a",
+                "a/b",
+                "a/b/c",
+                "Other Users/x@example.test/a",
+                "Shared Folders/x/a",
+            ];
             let is_named = |name: &&&str| {
                 let entry = MailboxEntry {
                     name: StoredName::parse(name).unwrap(),

@@ -9,7 +9,7 @@ use crate::types::Language;
 /// Where storage shows the mailboxes of others.
 const OTHERS: &str = "Other Users/";
 /// Where it shows those of accounts that are nobody's.
-const SHARED: &str = "Shared/";
+const SHARED: &str = "Shared Folders/";
 
 pub(super) fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     let (dialect, language) = (ctx.enabled.dialect(), *ctx.language);

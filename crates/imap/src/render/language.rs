@@ -29,7 +29,7 @@ pub fn in_language(language: Language, text: &str) -> Cow<'_, str> {
 pub fn prefix_in(language: Language, prefix: &str) -> Option<&'static str> {
     match (language, prefix) {
         (Language::German, "Other Users/") => Some("Andere Benutzer/"),
-        (Language::German, "Shared/") => Some("Gemeinsam/"),
+        (Language::German, "Shared Folders/") => Some("Gemeinsame Ordner/"),
         _ => None,
     }
 }

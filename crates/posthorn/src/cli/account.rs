@@ -31,7 +31,7 @@ pub(super) enum Command {
         #[arg(long)]
         mail_only: bool,
         /// An account of nobody, such as info@, without a password: with whom it is shared sees
-        /// its mailboxes below `Shared/`.
+        /// its mailboxes below `Shared Folders/`.
         #[arg(long, conflicts_with = "password_stdin")]
         shared: bool,
     },

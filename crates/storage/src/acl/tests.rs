@@ -287,26 +287,30 @@ fn mailboxes_of_nobody_stand_apart() {
         store.with(info, |tx| tx.set_shared(true)).unwrap();
         let inbox = store.mailbox(info, "INBOX");
         grant(store, info, inbox, "anyone", "lrsik").unwrap();
-        let ghosts = ["Shared ghost", "Shared/info@example.test ghost"];
-        let shown = [&ghosts[..], &["Shared/info@example.test/INBOX "]].concat();
+        let ghosts = ["Shared Folders ghost", "Shared Folders/info@example.test ghost"];
+        let shown = [&ghosts[..], &["Shared Folders/info@example.test/INBOX "]].concat();
         assert_eq!(seen(store, max), shown);
         let find = |name: &'static str| {
             let name = mailbox_name(name);
             store.read(move |tx| tx.find_mailbox_as(max, &name, Rights::READ)).unwrap()
         };
-        let found = find("Shared/info@example.test/INBOX").unwrap();
+        let found = find("Shared Folders/info@example.test/INBOX").unwrap();
         assert_eq!(found.id, inbox);
         let name = store.read(move |tx| tx.name_as(max, &found)).unwrap();
-        assert_eq!(name.as_str(), "Shared/info@example.test/INBOX");
+        assert_eq!(name.as_str(), "Shared Folders/info@example.test/INBOX");
         assert_eq!(find("Other Users/info@example.test/INBOX"), None);
-        assert_eq!(find("Shared/max@example.test/INBOX"), None);
-        assert_eq!(find("Shared/info@example.test"), None);
+        assert_eq!(find("Shared Folders/max@example.test/INBOX"), None);
+        assert_eq!(find("Shared Folders/info@example.test"), None);
         let create = |name: &'static str| {
             let name = mailbox_name(name);
             outcome(store.write(move |tx| tx.create_mailbox_as(max, &name, None)))
         };
-        assert_eq!(create("Shared/info@example.test/INBOX/2026"), "ok");
-        assert_eq!(create("Shared/mine"), "mailbox does not exist");
+        assert_eq!(create("Shared Folders/info@example.test/INBOX/2026"), "ok");
+        assert_eq!(create("Shared Folders/mine"), "mailbox does not exist");
+        assert_eq!(create("Shared Folders"), "mailbox does not exist");
+        // A name as any other.
+        assert_eq!(create("Shared/2020"), "ok");
+        assert_eq!(create("Shared"), "ok");
         // What others put there counts against the account itself.
         let own = store.mailbox(max, "INBOX");
         store.append(max, own, "one", "").unwrap();

@@ -112,7 +112,7 @@ pub struct Account {
     pub created: Timestamp,
     /// IMAP capabilities that are switched off for it.
     pub capabilities_off: Vec<String>,
-    /// It is nobody's: others see its mailboxes below `Shared/`.
+    /// It is nobody's: others see its mailboxes below `Shared Folders/`.
     pub is_shared: bool,
     /// R-ADDR-7: what it may not change of its own.
     pub withdrawn: Withdrawn,
@@ -427,7 +427,7 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared/`,
+    /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared Folders/`,
     /// and change their names for everybody who sees them.
     pub fn set_shared(&mut self, shared: bool) -> Result<()> {
         if shared {

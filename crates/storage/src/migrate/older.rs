@@ -143,3 +143,50 @@ fn reports_of_older_stores_stay_and_hide_no_others() {
     settings.database = Database::Postgres(database.url().to_owned());
     look(settings);
 }
+
+/// Migration 62 names the mailboxes of nobody `Shared Folders/`, and what people had of that name `Shared`.
+#[test]
+fn names_of_shared_mailboxes_change_places_with_own_ones() {
+    let names = "INSERT INTO subscription (account_id, name) VALUES (1, 'INBOX'), (1, 'Shared'),
+             (1, 'Shared/info@example.test/INBOX'), (1, 'Shared Folders'), (1, 'Shared Folders/x'),
+             (1, 'Shared/x'), (1, 'Shared2'), (1, 'Shared Folders2');
+         UPDATE account SET subscription_count = 8, mailbox_count = 4 WHERE id = 1;
+         INSERT INTO mailbox (id, account_id, name, uid_validity, uid_next, highest_modseq,
+             created_modseq, created) VALUES (2, 1, 'Shared Folders', 3, 1, 5, 1, 0),
+             (3, 1, 'Shared Folders/x/y', 4, 1, 5, 1, 0), (4, 1, 'Shared Folders2', 5, 1, 5, 1, 0);\n";
+    let look = |settings: Settings| {
+        let store = Store::open(settings).unwrap();
+        let list = |sql: &'static str| {
+            let read = store
+                .read_blocking(|tx| tx.sql.query_all(sql, &[], |row| Ok(row.text(0)?.to_owned())));
+            read.unwrap()
+        };
+        let subscribed = [
+            "INBOX",
+            "Shared",
+            "Shared Folders",
+            "Shared Folders/info@example.test/INBOX",
+            "Shared Folders/x",
+            "Shared Folders2",
+            "Shared/x",
+            "Shared2",
+        ];
+        assert_eq!(list("SELECT name FROM subscription ORDER BY name"), subscribed);
+        let mailboxes = ["INBOX", "Shared", "Shared/x/y", "Shared Folders2"];
+        assert_eq!(list("SELECT name FROM mailbox ORDER BY id"), mailboxes);
+        assert_eq!(store.check_consistency().unwrap(), []);
+        store.close();
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = Settings::new(folder.path(), Arc::new(ManualClock::default()));
+    let database = rusqlite::Connection::open(folder.path().join("posthorn.db")).unwrap();
+    database.execute_batch(&(script(61, Dialect::Sqlite) + names)).unwrap();
+    drop(database);
+    look(settings.clone());
+    let database = testkit::Postgres::shared().create_database();
+    let connection = Connection::open(&Target::parse(database.url()).unwrap()).unwrap();
+    connection.simple(&(script(61, Dialect::Postgres) + names)).unwrap();
+    drop(connection);
+    settings.database = Database::Postgres(database.url().to_owned());
+    look(settings);
+}

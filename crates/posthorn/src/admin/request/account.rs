@@ -16,7 +16,7 @@ pub(crate) struct NewAccount {
     pub(crate) quota_bytes: Option<u64>,
     pub(crate) role: Role,
     pub(crate) mail_only: bool,
-    /// Nobody's: others see its mailboxes below `Shared/`.
+    /// Nobody's: others see its mailboxes below `Shared Folders/`.
     #[serde(default)]
     pub(crate) shared: bool,
 }
@@ -110,7 +110,7 @@ pub(crate) struct AccountRow {
     pub(crate) used_bytes: u64,
     pub(crate) blocked: bool,
     pub(crate) maintenance: bool,
-    /// Nobody's: others see its mailboxes below `Shared/`.
+    /// Nobody's: others see its mailboxes below `Shared Folders/`.
     #[serde(default)]
     pub(crate) shared: bool,
     /// IMAP capabilities that are switched off.
