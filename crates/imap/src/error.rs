@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::render::{self, Status};
     use crate::types::{Language, Tag};
+    use crate::url::URL_BYTES_MAX;
 
     fn bytes(error: CommandError) -> String {
         let tag = Tag::new(b"a1").unwrap();
@@ -226,6 +227,7 @@ mod tests {
             (CommandError::Refused { code: None, text: "No" }, "a1 NO No"),
             (CommandError::BadUrl("/a/;UID=1".to_owned()), "a1 NO [BADURL \"/a/;UID=1\"] x"),
             (CommandError::BadUrl("a]\r\nb".to_owned()), "a1 NO [BADURL \"\"] x"),
+            (CommandError::BadUrl("/".repeat(URL_BYTES_MAX + 1)), "a1 NO [BADURL \"\"] x"),
             (CommandError::Disconnected(ConnectionError::Closed), ""),
             (
                 // What TLS says of a record that is broken.

@@ -13,6 +13,7 @@ mod render;
 use std::num::NonZeroU32;
 
 pub use expire::expire_secs;
+pub(crate) use parse::URL_BYTES_MAX;
 
 /// `iserver` (RFC 5092 §11).
 #[derive(Debug, Clone, PartialEq, Eq)]

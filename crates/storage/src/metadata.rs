@@ -120,6 +120,18 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
+    /// In whose feed it stands what is changed of the annotations of the server that `account`
+    /// shares with its domain: the oldest account of the domain. One fact is for all of them.
+    pub fn find_server_feed(&mut self, account: AccountId) -> Result<AccountId> {
+        let found = self.sql.query_one(
+            "SELECT CAST(MIN(id) AS BIGINT) FROM account \
+             WHERE domain_id = (SELECT domain_id FROM account WHERE id = ?1)",
+            &[Value::Int(account.get())],
+            |row| row.opt_int(0),
+        )?;
+        found.flatten().map(AccountId::new).ok_or(StorageError::NotFound("account"))
+    }
+
     /// The annotations of the server that `account` sees and `wanted` names.
     pub fn load_server_metadata(
         &mut self,
@@ -255,7 +267,12 @@ impl WriteTx<'_> {
         values: &[(MetadataEntry, Option<Vec<u8>>)],
     ) -> Result<()> {
         let account = self.load_account(actor)?;
-        self.lock_usage(actor)?;
+        let is_shared = |entry: &MetadataEntry| entry.scope == MetadataScope::Shared;
+        let feed = match values.iter().any(|(entry, _)| is_shared(entry)) {
+            true => self.find_server_feed(actor)?,
+            false => actor,
+        };
+        self.lock_accounts([actor, feed])?;
         for (entry, value) in values {
             let place = match entry.scope {
                 MetadataScope::Private => {
@@ -272,7 +289,7 @@ impl WriteTx<'_> {
             };
             if self.put_metadata(&place, &entry.name, value.as_deref())? {
                 let fact = Fact::MetadataChanged { entry: entry.clone() };
-                self.record(actor, None, fact)?;
+                self.record(if is_shared(entry) { feed } else { actor }, None, fact)?;
                 if names_event_script(entry) {
                     self.touch_event_scripts(None, Some(account.domain))?;
                 }
@@ -325,7 +342,8 @@ impl WriteTx<'_> {
                 "SELECT (SELECT COUNT(*) FROM metadata \
                  WHERE mailbox_id = ?1 AND scope = ?2 AND entry <> ?3), \
                  (SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM metadata \
-                 WHERE account_id = ?4 AND account_id <> 0)",
+                 WHERE account_id = ?4 AND account_id <> 0 \
+                 AND NOT (mailbox_id = ?1 AND scope = ?2 AND entry = ?3))",
                 &[
                     Value::Int(place.mailbox),
                     Value::Int(place.scope),

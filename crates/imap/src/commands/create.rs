@@ -2,7 +2,7 @@
 
 use storage::{AccountTx, MailboxName, SpecialUse};
 
-use super::{Ctx, Reply, ReplyCode, special_use, spelling};
+use super::{Ctx, Reply, ReplyCode, special_use, spelling, without_separator};
 use crate::error::{Result, refused};
 use crate::render::Code;
 use crate::types::CreateArgs;
@@ -10,8 +10,7 @@ use crate::types::CreateArgs;
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let user = ctx.user()?;
     // RFC 9051 §6.3.4: a trailing delimiter only says that children will come.
-    let asked = args.mailbox.as_str();
-    let asked = asked.strip_suffix('/').unwrap_or(asked);
+    let asked = without_separator(args.mailbox.as_str());
     let name = spelling::new_name(ctx, asked).await?;
     let stored = name.clone();
     let mut uses = args.special_uses.iter();
@@ -32,15 +31,18 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
         .store
         .write("imap create", move |tx| {
             let is_own = tx.find_place(user.account, &name)?.account == user.account;
-            if is_own && is_use_taken(&mut tx.account(user.account)?, &name, wanted)? {
-                return Ok(None);
+            if !is_own && wanted.is_some() {
+                tx.require_create_as(user.account, &name)?;
+                return Ok(Err("Its owner says what a mailbox is for"));
             }
-            tx.create_mailbox_as(user.account, &name, wanted).map(Some)
+            if is_own && is_use_taken(&mut tx.account(user.account)?, &name, wanted)? {
+                return Ok(Err("Another mailbox has this special use"));
+            }
+            tx.create_mailbox_as(user.account, &name, wanted).map(Ok)
         })
         .await?;
-    let Some(created) = ctx.note_own(created) else {
-        return Err(refused(Code::UseAttr, "Another mailbox has this special use"));
-    };
+    // RFC 6154 §3: so too where the mailbox could be created without the use.
+    let created = ctx.note_own(created).map_err(|why| refused(Code::UseAttr, why))?;
     spelling::tell(ctx, asked, &stored).await;
     // RFC 8474 §4.1: MAILBOXID in the answer to every CREATE.
     Ok(Reply::with_code(ReplyCode::MailboxId(created.id.to_string())))

@@ -277,7 +277,16 @@ pub(crate) fn run<'r>(ctx: &'r mut Ctx<'_>, command: Command) -> Running<'r> {
 
 /// A mailbox name as storage takes it: R-FOLD-5 holds there.
 pub(crate) fn storage_name(name: &MailboxName) -> Result<storage::MailboxName> {
-    Ok(storage::MailboxName::parse(name.as_str())?)
+    Ok(storage::MailboxName::parse(without_separator(name.as_str()))?)
+}
+
+/// A name without the one separator that may stand at its end, which only says that there are children
+/// or will be (RFC 9051 §6.3.4).
+///
+/// QUIRK(Thunderbird, any): names what has children so in every command, as servers with mbox files
+/// want it.
+pub(crate) fn without_separator(name: &str) -> &str {
+    name.strip_suffix('/').unwrap_or(name)
 }
 
 /// A mailbox that can be opened. A ghost can't (R-FOLD-2).

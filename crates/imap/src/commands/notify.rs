@@ -5,7 +5,9 @@
 //! something is to be told. What was missed in a burst is read from the change log.
 //!
 //! LIMIT: an account that begins to share, with somebody who watches none of its mailboxes, is
-//! seen when anything else is told: the feed of every account would have to be heard.
+//! seen when anything else is told: the feed of every account would have to be heard. What a domain
+//! shares of the annotations of the server is heard in the feed of its oldest account; should that be
+//! removed, it is heard again after the next NOTIFY.
 
 mod others;
 mod own;
@@ -46,6 +48,9 @@ pub(crate) struct Notify {
     /// None after NOTIFY NONE: nothing is told unasked any more.
     groups: Vec<EventGroup>,
     watched: Vec<Watched>,
+    /// In whose feed it stands what the domain shares of the annotations of the server, where that is
+    /// asked for.
+    server: Option<Watched>,
     /// The mailboxes of others under the names they were last seen by.
     others: BTreeMap<CollectionId, MailboxName>,
     /// What commands of the client itself did.
@@ -78,6 +83,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     let flags = flags.is_none_or(|group| group.events.contains(NotifyEvent::FlagChange));
     let mut notify = Box::new(Notify { groups, ..Notify::of_nothing(actor) });
     notify.watched.push(Watched::begin(&ctx.shared.store, actor).await?);
+    if asks_of_server(&notify.groups) {
+        let feed = ctx.shared.store.read(move |tx| tx.find_server_feed(actor)).await?;
+        notify.server = Some(Watched::begin(&ctx.shared.store, feed).await?);
+    }
     let list = move |tx: &mut storage::ReadTx<'_>| tx.list_mailboxes_as(actor);
     let mut tree = ctx.shared.store.read(list).await?;
     if notify.follow(&ctx.shared.store, &tree).await? {
@@ -188,8 +197,8 @@ pub(crate) async fn happened(notify: &mut Option<Box<Notify>>) {
     if std::mem::take(&mut notify.is_due) {
         return;
     }
-    let mut hearing: Vec<Pin<Box<_>>> =
-        notify.watched.iter_mut().map(|watched| Box::pin(watched.hear())).collect();
+    let watched = notify.watched.iter_mut().chain(&mut notify.server);
+    let mut hearing: Vec<Pin<Box<_>>> = watched.map(|watched| Box::pin(watched.hear())).collect();
     poll_fn(|context| {
         let is_ready = hearing.iter_mut().any(|one| one.as_mut().poll(context).is_ready());
         if is_ready { Poll::Ready(()) } else { Poll::Pending }
@@ -202,7 +211,8 @@ impl Notify {
     /// (RFC 5465 §4).
     fn of_nothing(actor: AccountId) -> Self {
         let (groups, watched, others) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { actor, groups, watched, others, own: Own::default(), is_due: false }
+        let own = Own::default();
+        Self { actor, groups, watched, server: None, others, own, is_due: false }
     }
 
     /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).
@@ -273,8 +283,13 @@ impl Notify {
         let own = std::mem::take(&mut self.own);
         let mut all = Vec::new();
         for watched in &mut self.watched {
-            let changes = watched.take(store).await?;
-            all.extend(changes.into_iter().filter(|change| !own.has(change)));
+            let changes = watched.take(store).await?.into_iter();
+            all.extend(changes.filter(|change| !is_of_server(change) && !own.has(change)));
+        }
+        if let Some(server) = &mut self.server {
+            // It may be one of those above too; all else that happens there is not for this session.
+            let changes = server.take(store).await?.into_iter();
+            all.extend(changes.filter(|change| is_of_server(change) && !own.has(change)));
         }
         Ok((all, own))
     }
@@ -288,6 +303,19 @@ impl Notify {
             };
         }
     }
+}
+
+fn asks_of_server(groups: &[EventGroup]) -> bool {
+    groups.iter().any(|group| group.events.contains(NotifyEvent::ServerMetadataChange))
+}
+
+/// Whether a fact is about an annotation of the server that a domain shares (RFC 5465 §5.7).
+fn is_of_server(change: &Change) -> bool {
+    let of_shared = matches!(
+        &change.fact,
+        storage::Fact::MetadataChanged { entry } if entry.scope == storage::MetadataScope::Shared
+    );
+    of_shared && change.collection.is_none()
 }
 
 /// Whether a fact is about the messages of the open mailbox, which are told from its view.

@@ -3,7 +3,8 @@
 
 use storage::{Account, Quotas};
 
-use super::{Ctx, Reply, existing_mailbox};
+use super::mailbox_filter::is_personal;
+use super::{Ctx, Reply, existing_mailbox, storage_name};
 use crate::error::{CommandError, Result, refused};
 use crate::render::{self, Code, QuotaLine};
 use crate::types::{MailboxName, QuotaArgs, QuotaResource};
@@ -29,7 +30,12 @@ async fn tell(ctx: &mut Ctx<'_>, root: String) -> Result<Reply> {
 
 async fn tell_root(ctx: &mut Ctx<'_>, name: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
-    let owner = existing_mailbox(ctx, user.account, &name).await?.account;
+    let stored = storage_name(&name)?;
+    // RFC 9208 §4.1.2: the mailbox need not exist. Of those of others nobody learns whether they do.
+    let owner = match is_personal(stored.as_str()) {
+        true => user.account,
+        false => existing_mailbox(ctx, user.account, &name).await?.account,
+    };
     let account = ctx.shared.store.read(move |tx| tx.load_account(owner)).await?;
     let dialect = ctx.enabled.dialect();
     ctx.push(|out| render::quota_root(out, name.as_str(), &account.address, dialect));

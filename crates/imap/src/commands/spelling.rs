@@ -5,14 +5,14 @@ use ids::AccountId;
 use storage::{MailboxName as StoredName, ReadTx, Rights, StorageError};
 
 use super::mailbox_filter::is_personal;
-use super::{Ctx, storage_name};
+use super::{Ctx, storage_name, without_separator};
 use crate::error::Result;
 use crate::render::{self, ListItem};
 use crate::types::{EventGroup, ListAttribute, ListAttributes, MailboxFilter, MailboxName};
 
 /// The name that a mailbox is to have.
 pub(super) async fn new_name(ctx: &mut Ctx<'_>, name: &str) -> Result<StoredName> {
-    let stored = StoredName::parse(name)?;
+    let stored = StoredName::parse(without_separator(name))?;
     let is_separator = |c| matches!(c, '\u{2028}' | '\u{2029}');
     let Some(last) = stored.as_str().rfind(is_separator) else { return Ok(stored) };
     // RFC 6855 §3: neither of these is allowed, and both would end a line to many a program. What
@@ -100,6 +100,24 @@ pub(super) fn seen_name(
     match tx.find_mailbox_as(actor, name, Rights::LOOKUP) {
         Ok(Some(mailbox)) => tx.name_as(actor, &mailbox).map(Some),
         Ok(None) | Err(StorageError::NoPermission(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name under which a subscription is kept: that by which `actor` sees the mailbox, so that it is
+/// there in LIST. Where none is in its sight nothing is looked up, and it does not learn whether there
+/// is one.
+pub(super) fn subscribed_name(
+    tx: &mut ReadTx<'_>,
+    actor: AccountId,
+    name: &StoredName,
+) -> storage::Result<StoredName> {
+    if is_personal(name.as_str()) {
+        return Ok(name.clone());
+    }
+    match seen_name(tx, actor, name) {
+        Ok(Some(seen)) => Ok(seen),
+        Ok(None) | Err(StorageError::Maintenance) => Ok(name.with_normal_owner()),
         Err(error) => Err(error),
     }
 }

@@ -2,14 +2,17 @@
 
 use storage::AccountTx;
 
-use super::{Ctx, Reply, storage_name};
+use super::{Ctx, Reply, spelling, storage_name};
 use crate::error::Result;
 use crate::types::MailboxName;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
     let name = storage_name(&mailbox)?;
-    let subscribe = move |tx: &mut AccountTx<'_, '_>| tx.subscribe(&name);
+    let subscribe = move |tx: &mut AccountTx<'_, '_>| {
+        let name = spelling::subscribed_name(tx, user.account, &name)?;
+        tx.subscribe(&name)
+    };
     let store = &ctx.shared.store;
     let written = store.account_write(user.account, "imap subscribe", subscribe).await?;
     ctx.note_own(written);
@@ -19,7 +22,14 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply
 pub(super) async fn run_unsubscribe(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
     let name = storage_name(&mailbox)?;
-    let unsubscribe = move |tx: &mut AccountTx<'_, '_>| tx.unsubscribe(&name);
+    let unsubscribe = move |tx: &mut AccountTx<'_, '_>| {
+        let spelled = spelling::subscribed_name(tx, user.account, &name)?;
+        if spelled != name {
+            // As it was kept before names were spelled one way.
+            tx.unsubscribe(&name)?;
+        }
+        tx.unsubscribe(&spelled)
+    };
     let store = &ctx.shared.store;
     let written = store.account_write(user.account, "imap unsubscribe", unsubscribe).await?;
     ctx.note_own(written);

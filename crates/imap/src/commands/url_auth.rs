@@ -23,9 +23,13 @@ pub(super) async fn find_user(ctx: &Ctx<'_>, user: &str, host: &str) -> Result<O
         false => Address::parse(&format!("{user}@{host}")),
     };
     let Ok(address) = address else { return Ok(None) };
-    let found = ctx.shared.store.read(move |tx| tx.find_account(&address)).await?;
-    // R-ADDR-12: whoever can't read has nothing read on its behalf.
-    Ok(found.filter(|account| !account.blocked && !account.maintenance).map(|found| found.id))
+    let read = ctx.shared.store.read(move |tx| {
+        let found = tx.find_account(&address)?.filter(|account| !account.blocked);
+        let Some(account) = found.map(|found| found.id) else { return Ok(None) };
+        // R-ADDR-12: whoever can't read, as the domain may not, has nothing read on its behalf.
+        Ok((!tx.is_in_maintenance(account)?).then_some(account))
+    });
+    Ok(read.await?)
 }
 
 /// The place that an authorized URL opens to this session; `None` where it opens none, whatever

@@ -11,8 +11,12 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether the literal announced at the end of the text is a message or part of one: the
-/// command is APPEND or REPLACE, and this is not the mailbox, the last argument before.
+/// command is APPEND or REPLACE, and this is not the mailbox, the last argument before, nor a URL
+/// that CATENATE names.
 pub(super) fn is_message(text: &[u8], has_literals: bool) -> bool {
+    if is_url(text) {
+        return false;
+    }
     let mut words = words(text);
     let is =
         |word: Option<&[u8]>, name: &[u8]| word.is_some_and(|word| word.eq_ignore_ascii_case(name));
@@ -27,6 +31,14 @@ pub(super) fn is_message(text: &[u8], has_literals: bool) -> bool {
     words.next().is_some()
         || mailbox.is_some() && has_literals
         || mailbox.is_some_and(|word| !word.starts_with(b"{"))
+}
+
+/// `"URL" SP astring` in the parts of CATENATE (RFC 4469 §5).
+fn is_url(text: &[u8]) -> bool {
+    let mut last_first = text.rsplit(|&b| b == b' ').filter(|word| !word.is_empty()).skip(1);
+    let is = |word: &[u8], name: &[u8]| word.eq_ignore_ascii_case(name);
+    let begins = last_first.next().is_some_and(|word| is(word, b"URL") || is(word, b"(URL"));
+    begins && last_first.any(|word| is(word, b"CATENATE"))
 }
 
 /// What is wrong with a literal that is too big: RFC 5464 §4.3 and RFC 5257 §4.5 have answers of
@@ -49,6 +61,25 @@ pub(super) fn too_big(text: &[u8], limits: &Limits) -> ParseError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_told_from_arguments() {
+        for (text, expect) in [
+            ("a APPEND INBOX {9}\r\n", true),
+            ("a APPEND {5}\r\n", false),
+            ("a APPEND URL {9}\r\n", true),
+            ("a APPEND INBOX (URL) {9}\r\n", true),
+            ("a APPEND INBOX CATENATE (TEXT {9}\r\n", true),
+            ("a APPEND INBOX CATENATE (URL {9}\r\n", false),
+            ("a APPEND INBOX (\\Seen) catenate  ( url  {9+}\r\n", false),
+            ("a APPEND INBOX {9}\r\n CATENATE (TEXT {9}\r\n URL {9}\r\n", false),
+            ("a APPEND INBOX CATENATE (URL x TEXT {9}\r\n", true),
+            ("a REPLACE 1 INBOX CATENATE (URL {9}\r\n", false),
+            ("a UID REPLACE 1 INBOX {9}\r\n", true),
+        ] {
+            assert_eq!(is_message(text.as_bytes(), text.contains(" {9}\r\n ")), expect, "{text}");
+        }
+    }
 
     #[test]
     fn values_that_are_too_big_have_answers_of_their_own() {

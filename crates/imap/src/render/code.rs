@@ -6,6 +6,7 @@ use ids::{ModSeq, Uid, UidValidity};
 
 use super::{FlagsResponse, number, number_set, permanent_flags, string};
 use crate::types::{NumberSet, Tag};
+use crate::url::URL_BYTES_MAX;
 
 /// A response code (RFC 9051 §7.1, RFC 5530 §3, and those of the extensions served).
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +147,8 @@ pub fn code(out: &mut Vec<u8>, code: &Code<'_>) {
             // RFC 4469 §5: `url-resp-text` can't hold everything that a client may send.
             let fits = |byte: u8| (0x20..0x7f).contains(&byte) && !b"]\\\"".contains(&byte);
             out.extend_from_slice(b"BADURL \"");
-            out.extend_from_slice(if url.bytes().all(fits) { url.as_bytes() } else { b"" });
+            let is_told = url.len() <= URL_BYTES_MAX && url.bytes().all(fits);
+            out.extend_from_slice(if is_told { url.as_bytes() } else { b"" });
             out.push(b'"');
         }
         Code::CopyUid(validity, from, to) => {

@@ -69,13 +69,8 @@ impl Session {
 
     /// RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered with NO leaves nothing saved.
     fn forget_search(&mut self, rejection: &Rejection, frame: &Frame) {
-        let asks_save = || {
-            let text = frame.text.to_ascii_uppercase();
-            let mut words = text.split(|b| !b.is_ascii_alphanumeric());
-            words.any(|word| word == b"SAVE")
-        };
         if rejection.error == ParseError::BadCharset
-            && asks_save()
+            && asks_save(&frame.text)
             && let Some(selected) = self.state.selected_mut()
         {
             selected.saved = NumberSet::new();
@@ -251,5 +246,57 @@ impl Session {
             return Flow::Continue;
         }
         self.bye("[LIMIT] Too many errors before sign-in")
+    }
+}
+
+/// Whether a search that could not be read asks for SAVE, which is an option inside RETURN ( … ) alone
+/// (RFC 5182 §2.1): that stands right behind the name of the command, but for what ESEARCH searches.
+fn asks_save(text: &[u8]) -> bool {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let words = text.split(|&b| b == b' ').filter(|word| !word.is_empty()).skip(1);
+    let mut words = words.skip_while(|word| is(word, "UID"));
+    let of_many = words.next().is_some_and(|name| is(name, "ESEARCH"));
+    let is_return = |word: &&[u8]| is(word, "RETURN");
+    let has_options = match of_many {
+        true => words.any(|word| is_return(&word)),
+        false => words.next().as_ref().is_some_and(is_return),
+    };
+    if !has_options {
+        return false;
+    }
+    for word in words {
+        let option = word.strip_prefix(b"(").unwrap_or(word);
+        if is(option.strip_suffix(b")").unwrap_or(option), "SAVE") {
+            return true;
+        }
+        if word.ends_with(b")") {
+            break;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn save_is_an_option() {
+        for (text, expect) in [
+            ("a SEARCH RETURN (SAVE) CHARSET X ALL", true),
+            ("a uid search  return ( all save ) CHARSET X ALL", true),
+            ("a UID SORT RETURN (COUNT SAVE) (DATE) X ALL", true),
+            ("a ESEARCH IN (selected) RETURN (SAVE) CHARSET X ALL", true),
+            ("a SEARCH CHARSET X SUBJECT SAVE", false),
+            ("a SEARCH RETURN () CHARSET X SUBJECT (SAVE)", false),
+            ("a SEARCH RETURN (ALL) CHARSET X SUBJECT \"RETURN (SAVE)\"", false),
+            ("a SEARCH CHARSET X SUBJECT RETURN (SAVE)", false),
+            ("a SORT (DATE) X SUBJECT \"RETURN (SAVE)\"", false),
+            ("SAVE SEARCH CHARSET X ALL", false),
+            ("a SEARCH RETURN", false),
+            ("", false),
+        ] {
+            assert_eq!(asks_save(text.as_bytes()), expect, "{text}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::expire::expire_secs;
 use super::{ImapUrl, UrlAccess, UrlAuth, UrlRange, UrlServer};
 
 /// LIMIT: bytes of a URL: a mailbox of 1,024 bytes, each escaped, a section and an authorization.
-pub(super) const URL_BYTES_MAX: usize = 8192;
+pub(crate) const URL_BYTES_MAX: usize = 8192;
 
 impl ImapUrl {
     /// Reads a URL; `None` where it is none.

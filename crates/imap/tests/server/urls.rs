@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imap::ImapService;
-use storage::Database;
+use storage::{Address, Database, NewAccount, Role, WriteTx};
+use testhouse::QUICK;
 use testkit::Postgres;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -152,4 +153,48 @@ async fn a_url_takes_the_memory_of_a_few_pieces() {
         expect(stream, &vec![0; decoded]).await;
         expect(stream, b")\r\na OK URLFETCH completed\r\n").await;
     }
+}
+
+/// R-ADDR-12, RFC 4467 §7: maintenance of a domain keeps its mail from those who have URLs of it,
+/// wherever they are.
+#[tokio::test]
+async fn nobody_reads_mail_of_a_domain_in_maintenance() {
+    let house = House::build(Database::Sqlite).await;
+    let new = NewAccount {
+        address: Address::parse("max@elsewhere.test").unwrap(),
+        name: String::new(),
+        role: Role::Collaborator,
+        password_hash: QUICK.hash("max@elsewhere.test", &"right password".into()).unwrap(),
+        quota_bytes: 0,
+        mail_only: true,
+    };
+    let create = move |tx: &mut WriteTx<'_>| {
+        tx.create_domain("elsewhere.test")?;
+        tx.create_account(new)
+    };
+    house.store.write("fixture", create).await.unwrap();
+    let mut julie = house.connect(settings_for_tests());
+    ask(&mut julie, LOGIN).await;
+    append(&mut julie, "a: b\r\n\r\nc").await;
+    let url = authorized(&mut julie, "").await;
+    drop(julie);
+    let mut max = house.connect(settings_for_tests());
+    ask(&mut max, "LOGIN max@elsewhere.test \"right password\"").await;
+    let fetched =
+        format!("* URLFETCH \"{url}\" {{9}}\r\na: b\r\n\r\nc\r\nf OK URLFETCH completed\r\n");
+    let nothing = format!("* URLFETCH \"{url}\" NIL\r\nf OK URLFETCH completed\r\n");
+    for (maintenance, answer) in [(false, &fetched), (true, &nothing), (false, &fetched)] {
+        let set =
+            move |tx: &mut WriteTx<'_>| tx.set_domain_maintenance("example.test", maintenance);
+        house.store.write("fixture", set).await.unwrap();
+        max.write_all(format!("f URLFETCH \"{url}\"\r\n").as_bytes()).await.unwrap();
+        expect(&mut max, answer.as_bytes()).await;
+        if maintenance {
+            let command = format!("p APPEND INBOX CATENATE (URL \"{url}\")\r\n");
+            max.write_all(command.as_bytes()).await.unwrap();
+            expect(&mut max, format!("p NO [BADURL \"{url}\"]").as_bytes()).await;
+            expect(&mut max, b" The URL names nothing here\r\n").await;
+        }
+    }
+    assert_eq!(house.close().await, Vec::<String>::new());
 }

@@ -22,8 +22,18 @@ impl WriteTx<'_> {
         self.lock_accounts([actor, place.account])?;
         let mut tx = self.account_as(place.account, actor)?;
         let created = tx.create_mailbox(&place.name, special_use)?;
-        self.account(actor)?.subscribe_if_room(name)?;
+        let seen = self.name_as(actor, &created)?;
+        self.account(actor)?.subscribe_if_room(&seen)?;
         Ok(created)
+    }
+
+    /// Refuses what [`create_mailbox_as`](Self::create_mailbox_as) refuses to who lacks `k`.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`] without the right.
+    pub fn require_create_as(&mut self, actor: AccountId, name: &MailboxName) -> Result<()> {
+        let place = self.find_place(actor, name)?;
+        self.account_as(place.account, actor)?.require_parent(&place.name)
     }
 
     /// Deletes the mailbox that `name` is to `actor`, who needs `x` on it (RFC 4314 §4).

@@ -38,6 +38,24 @@ pub(crate) fn split_owner(name: &str) -> Option<(&str, &str)> {
     }
 }
 
+impl MailboxName {
+    /// The same name with the address of the owner, where it is below those of others, in normal form,
+    /// and INBOX in capitals. Nothing is looked up.
+    #[must_use]
+    pub fn with_normal_owner(&self) -> Self {
+        let normal = |name: &Self| {
+            let (above, below) = name.as_str().split_once('/').filter(|_| is_reserved(name))?;
+            let (owner, rest) = below.split_once('/').map_or((below, None), |(o, r)| (o, Some(r)));
+            let owner = component(&parse_owner(owner)?.normal_text());
+            match rest {
+                Some(rest) => Some(format!("{above}/{owner}/{}", Self::parse(rest).ok()?)),
+                None => Some(format!("{above}/{owner}")),
+            }
+        };
+        normal(self).and_then(|name| Self::parse(&name).ok()).unwrap_or_else(|| self.clone())
+    }
+}
+
 /// The name by which others see a mailbox of the account with this address.
 fn seen_name(owner: &str, is_shared: bool, name: &MailboxName) -> MailboxName {
     let above = if is_shared { SHARED } else { OTHERS };
@@ -47,6 +65,11 @@ fn seen_name(owner: &str, is_shared: bool, name: &MailboxName) -> MailboxName {
 /// An address as one component of a name.
 fn component(address: &str) -> String {
     address.replace('%', "%25").replace('/', "%2F")
+}
+
+/// The address that such a component is.
+fn parse_owner(component: &str) -> Option<Address> {
+    Address::parse(&component.replace("%2F", "/").replace("%25", "%")).ok()
 }
 
 impl ReadTx<'_> {
@@ -62,10 +85,9 @@ impl ReadTx<'_> {
         let (above, below) = name.as_str().split_once('/').ok_or_else(nowhere)?;
         let is_shared = above == SHARED;
         let (owner, name) = below.split_once('/').ok_or_else(nowhere)?;
-        let owner = owner.replace("%2F", "/").replace("%25", "%");
-        let owner = match Address::parse(&owner) {
-            Ok(address) => self.find_account(&address)?,
-            Err(_) => None,
+        let owner = match parse_owner(owner) {
+            Some(address) => self.find_account(&address)?,
+            None => None,
         };
         let owner = owner.filter(|owner| owner.is_shared == is_shared && owner.id != actor);
         let account = owner.ok_or_else(nowhere)?.id;

@@ -2,7 +2,7 @@ use ids::{AccountId, CollectionId};
 
 use super::{MetadataEntry, MetadataScope};
 use crate::testing::{TestStore, mailbox_name, new_account, on_both_engines, on_both_engines_with};
-use crate::{Result, Role};
+use crate::{Fact, Result, Role};
 
 fn entry(scope: MetadataScope, name: &str) -> MetadataEntry {
     MetadataEntry { scope, name: name.to_owned() }
@@ -214,6 +214,12 @@ fn what_is_too_much_changes_nothing() {
         let limit = "limit of 20 reached: MetadataBytes";
         assert_eq!(outcome(set(store, julie, sent, &much)), limit);
         assert_eq!(seen(store, julie, sent), [""; 0]);
+        // 18 of 20 bytes: what is replaced makes room for what replaces it.
+        for (value, expect) in [("1234", "ok"), ("123", "ok"), ("", "ok"), ("1234", "ok")] {
+            let long = [(shared("/long"), Some(value))];
+            assert_eq!(outcome(set(store, julie, inbox, &long)), expect, "{value}");
+        }
+        assert_eq!(outcome(set(store, julie, sent, &[(shared("/d"), Some("1"))])), limit);
     });
 }
 
@@ -241,7 +247,16 @@ fn the_server_is_annotated_for_one_domain() {
         store.with(julie, |tx| tx.set_role(Role::Administrator)).unwrap();
         assert_eq!(write(julie, shared("/comment")), "ok");
         assert_eq!((seen(julie), seen(max), seen(eve)), (2, 1, 0));
+        // RFC 5465 §5.7: what all of the domain see stands in one feed, whoever has set it.
+        store.with(max, |tx| tx.set_role(Role::Administrator)).unwrap();
+        let values = [private("/a"), shared("/b")].map(|entry| (entry, Some(b"x".to_vec())));
+        let changes = store.write_committed(move |tx| tx.set_server_metadata(max, &values));
+        let told: Vec<_> = changes.iter().map(|change| (change.account, &change.fact)).collect();
+        let [a, b] = [private("/a"), shared("/b")].map(|entry| Fact::MetadataChanged { entry });
+        assert_eq!(told, [(max, &a), (julie, &b)]);
+        let feed = |account| store.read(move |tx| tx.find_server_feed(account)).unwrap();
+        assert_eq!([julie, max, eve].map(feed), [julie, julie, eve]);
         store.write(move |tx| tx.remove_account(julie)).unwrap();
-        assert_eq!((seen(max), seen(eve)), (1, 0));
+        assert_eq!((seen(max), seen(eve), feed(max)), (3, 0, max));
     });
 }

@@ -11,7 +11,7 @@ use super::super::mailbox_filter::is_named;
 use super::super::metadata::from_storage;
 use super::super::status;
 use super::others::{Turn, above};
-use super::push_list;
+use super::{is_of_server, push_list};
 use crate::render;
 use crate::session::Enabled;
 use crate::types::{EventGroup, NotifyEvent, NotifyEvents, StatusItem, StatusItems};
@@ -122,8 +122,13 @@ impl<'t> Teller<'t> {
     }
 
     /// A fact of the account of another: of what the session sees of it, messages and what is
-    /// shared. Names are told by [`tell_turn`](Self::tell_turn).
+    /// shared, of the server too. Names are told by [`tell_turn`](Self::tell_turn).
     pub(super) fn look_at_other(&mut self, change: &Change, out: &mut Vec<u8>) {
+        if let Fact::MetadataChanged { entry } = &change.fact
+            && is_of_server(change)
+        {
+            return self.tell_metadata(true, None, entry, out);
+        }
         let Some(entry) = change.collection.and_then(|id| self.by_id.get(&id).copied()) else {
             return;
         };

@@ -29,7 +29,7 @@ pub(super) async fn ranks(shared: &Shared, known: &Snapshot, order: &Order) -> R
         let read = shared.store.read(move |tx| {
             let values = tx.load_annotation_values(actor, mailbox, &key)?;
             let form =
-                |value: &[u8]| collation.search_form(&String::from_utf8_lossy(value)).into_owned();
+                |value: &[u8]| collation.form(&String::from_utf8_lossy(value)).into_owned();
             let mut forms: Vec<(String, Uid)> =
                 values.into_iter().map(|(uid, value)| (form(&value), uid)).collect();
             forms.sort_unstable();
