@@ -212,10 +212,10 @@ async fn refresh_one(
         new = matched.difference(&held);
         let left = held.difference(&gone);
         let next = next_results(shared, actor, context, known, &left, &new).await?;
-        if context.is_order_mutable() && !context.results.keep_order_in(&next) {
-            // RFC 5267 §4.3.2, "the results are maintained in the requested order": what changed is
+        if context.is_order_mutable() {
+            // RFC 5267 §4.3.2, "the results are maintained in the requested order": what moved is
             // taken out and put where it belongs now.
-            gone = changed;
+            gone = context.results.out_of_place(gone, changed, &next);
         }
         // RFC 5267 §4.3.2: the client works them off in this order.
         let removed = context.results.remove(&gone);
