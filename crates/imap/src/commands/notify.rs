@@ -11,6 +11,7 @@
 
 mod others;
 mod own;
+mod renames;
 mod tell;
 mod teller;
 mod watched;

@@ -115,9 +115,7 @@ async fn tell_changes(
     for change in &of_others {
         teller.look_at_other(change, out);
     }
-    for turn in others::turns(&watch.others, &now) {
-        teller.tell_turn(&turn, out);
-    }
+    teller.tell_turns(&others::turns(&watch.others, &now), out);
     for id in others::named_anew(&watch.others, &now) {
         teller.by_id.get(&id).copied().into_iter().for_each(|entry| teller.note_validity(entry));
     }
