@@ -93,7 +93,10 @@ async fn tell_changes(
     watch.is_due |= changes.len() < count
         && watch.selected().is_some()
         && state.selected().is_some_and(Selected::has_news);
-    if (changes.is_empty() && !own.turns_names) || !watch.watches_others() {
+    // One that is open again was told of by SELECT.
+    let left = watch.left.take().filter(|left| Some(left.mailbox) != selected);
+    let is_nothing_new = changes.is_empty() && left.is_none();
+    if (is_nothing_new && !own.turns_names) || !watch.watches_others() {
         return true;
     }
     let actor = watch.actor;
@@ -102,7 +105,7 @@ async fn tell_changes(
     };
     let now = others::names_of(actor, &tree);
     watch.know_own(own, &now);
-    if changes.is_empty() {
+    if is_nothing_new {
         return watch.follow(&shared.store, &tree).await.is_ok();
     }
     let mut teller = Teller::new(&tree, &watch.groups, selected, enabled);
@@ -114,6 +117,9 @@ async fn tell_changes(
     }
     for change in &of_others {
         teller.look_at_other(change, out);
+    }
+    if let Some(left) = left {
+        teller.note_left(&left);
     }
     teller.tell_turns(&others::turns(&watch.others, &now), out);
     for id in others::named_anew(&watch.others, &now) {

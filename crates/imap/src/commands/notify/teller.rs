@@ -12,7 +12,7 @@ use super::super::metadata::from_storage;
 use super::super::status;
 use super::others::Turn;
 use super::renames::above;
-use super::{is_of_server, push_list};
+use super::{Left, is_of_server, push_list};
 use crate::render;
 use crate::session::Enabled;
 use crate::types::{EventGroup, NotifyEvent, NotifyEvents, StatusItem, StatusItems};
@@ -120,6 +120,12 @@ impl<'t> Teller<'t> {
             | Fact::ScriptActivated { .. }
             | Fact::AccountUpdated => {}
         }
+    }
+
+    /// What was not told of a mailbox while it was open.
+    pub(super) fn note_left(&mut self, left: &Left) {
+        let entry = self.by_id.get(&left.mailbox).copied();
+        left.events.iter().for_each(|event| self.note(entry, event));
     }
 
     /// A fact of the account of another: of what the session sees of it, messages and what is
