@@ -199,7 +199,12 @@ impl<'t> Teller<'t> {
         out: &mut Vec<u8>,
     ) {
         let wanted = match entry {
-            Some(entry) => self.wants(entry).contains(NotifyEvent::MailboxMetadataChange),
+            // RFC 5465 §5: with `l` and `r`; RFC 5464 §3.3: and where GETMETADATA would answer.
+            Some(entry) => {
+                entry.rights.contains(Rights::READ)
+                    && entry.rights.shows_annotations()
+                    && self.wants(entry).contains(NotifyEvent::MailboxMetadataChange)
+            }
             None => of_server && self.asks(NotifyEvent::ServerMetadataChange),
         };
         if wanted {
