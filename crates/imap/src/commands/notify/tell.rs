@@ -34,10 +34,16 @@ pub(crate) async fn tell_unasked(
             false => Updates::All,
         };
         updates::tell(outlet, selected, *enabled, (which, OwnChange::Nothing), out).await?;
-        selected.tell_modseq(*enabled, out);
         recent::keep(shared, state);
-        annotations::refresh(shared, state, *enabled, out).await;
-        arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
+        let mut more = Vec::new();
+        annotations::refresh(shared, state, *enabled, &mut more).await;
+        arrivals::tell(shared, state, *enabled, notify.as_deref(), &mut more).await;
+        // By itself it would say nothing new: each look finds what is held back of the mailbox.
+        if let Some(selected) = state.selected_mut().filter(|_| !(out.is_empty() && more.is_empty()))
+        {
+            selected.tell_modseq(*enabled, out);
+        }
+        out.append(&mut more);
     }
     tell_others(shared, state, enabled, notify, out).await;
     outlet.push(out).await
