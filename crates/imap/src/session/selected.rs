@@ -155,6 +155,7 @@ impl Selected {
     /// IMAP4rev2 was enabled, which has no `\Recent`.
     pub(crate) fn forget_recent(&mut self) {
         self.recent.forget();
+        self.contexts.forget_recent();
     }
 
     /// FLAGS and PERMANENTFLAGS (RFC 9051 §7.3.5, §7.1).
