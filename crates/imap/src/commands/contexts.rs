@@ -92,7 +92,19 @@ pub(super) fn open(
     };
     let tag = tag.clone();
     let (seen, missed) = (known, Missed::default());
-    contexts.open(Context { tag, by, key, fetch, criteria, collation, results, seen, missed });
+    let is_doubtful = false;
+    contexts.open(Context {
+        tag,
+        by,
+        key,
+        fetch,
+        criteria,
+        collation,
+        results,
+        seen,
+        is_doubtful,
+        missed,
+    });
     Ok(())
 }
 
@@ -193,7 +205,7 @@ async fn refresh_one(
     out: &mut Vec<u8>,
 ) -> Result<NumberSet> {
     let mut new = NumberSet::new();
-    if Arc::ptr_eq(&context.seen, known) {
+    if Arc::ptr_eq(&context.seen, known) && !context.is_doubtful {
         return Ok(new);
     }
     let fresh = fresh(known, context);
@@ -212,10 +224,10 @@ async fn refresh_one(
         new = matched.difference(&held);
         let left = held.difference(&gone);
         let next = next_results(shared, actor, context, known, &left, &new).await?;
-        if context.is_order_mutable() && !context.results.keep_order_in(&next) {
-            // RFC 5267 §4.3.2, "the results are maintained in the requested order": what changed is
+        if context.is_order_mutable() {
+            // RFC 5267 §4.3.2, "the results are maintained in the requested order": what moved is
             // taken out and put where it belongs now.
-            gone = changed;
+            gone = context.results.out_of_place(gone, changed, &next);
         }
         // RFC 5267 §4.3.2: the client works them off in this order.
         let removed = context.results.remove(&gone);
@@ -224,11 +236,19 @@ async fn refresh_one(
         context.tell(ContextUpdate::AddTo, added, known, out);
     }
     context.seen = known.clone();
+    context.is_doubtful = false;
     Ok(new)
 }
 
 /// The messages that may be found now and were not, or the other way round.
 fn fresh(known: &Snapshot, context: &Context) -> NumberSet {
+    if context.is_doubtful {
+        let mut all = NumberSet::new();
+        if known.exists() > 0 {
+            all.insert_range(1, known.exists());
+        }
+        return all;
+    }
     let diff = known.diff_from(&context.seen);
     let mut fresh: NumberSet = diff.changed.iter().map(|(_, seq)| *seq).collect();
     if diff.appended > 0 {

@@ -4,6 +4,7 @@ use storage::WriteTx;
 
 use super::{Ctx, Reply, spelling, storage_name};
 use crate::error::Result;
+use crate::render::{self, Code, Status};
 use crate::types::MailboxName;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply> {
@@ -18,9 +19,12 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> Result<Reply
     let deleted = ctx.shared.store.write("imap delete", delete).await?;
     let seen = ctx.note_own(deleted);
     // The session's own view of a mailbox it deleted ends: RFC 9051 §6.3.5 leaves that open, and
-    // commands on nothing would only fail.
+    // commands on nothing would only fail. CLOSED (RFC 7162 §3.2.11, RFC 9051 §7.1) says so.
     if ctx.state.selected().is_some_and(crate::session::Selected::is_over) {
         ctx.state.unselect();
+        ctx.push(|out| {
+            render::untagged(out, Status::Ok, Some(&Code::Closed), "The mailbox is deleted");
+        });
     }
     spelling::tell_gone(ctx, mailbox.as_str(), seen);
     Ok(Reply::done())

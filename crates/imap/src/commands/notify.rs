@@ -9,8 +9,10 @@
 //! shares of the annotations of the server is heard in the feed of its oldest account; should that be
 //! removed, it is heard again after the next NOTIFY.
 
+mod left;
 mod others;
 mod own;
+mod renames;
 mod tell;
 mod teller;
 mod watched;
@@ -23,6 +25,7 @@ use std::task::Poll;
 use ids::{AccountId, CollectionId};
 use storage::{Change, MailboxEntry, MailboxName, MailboxTree, Rights, Store};
 
+pub(super) use self::left::Left;
 use self::own::Own;
 use self::watched::{Overflow, Watched};
 use super::list::attributes;
@@ -55,6 +58,8 @@ pub(crate) struct Notify {
     others: BTreeMap<CollectionId, MailboxName>,
     /// What commands of the client itself did.
     own: Own,
+    /// What was not told of a mailbox that was left since anything was told.
+    left: Option<Left>,
     /// Something is still to be told of the open mailbox.
     is_due: bool,
 }
@@ -212,7 +217,7 @@ impl Notify {
     fn of_nothing(actor: AccountId) -> Self {
         let (groups, watched, others) = (Vec::new(), Vec::new(), BTreeMap::new());
         let own = Own::default();
-        Self { actor, groups, watched, server: None, others, own, is_due: false }
+        Self { actor, groups, watched, server: None, others, own, left: None, is_due: false }
     }
 
     /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).

@@ -23,7 +23,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> 
     }
     // RFC 9051 §6.3.2: the mailbox selected before is closed also when this command fails;
     // RFC 7162 §3.2.11: CLOSED marks where its updates end.
-    if ctx.state.unselect().is_some() {
+    if ctx.leave() {
         ctx.push(|out| {
             render::untagged(out, Status::Ok, Some(&Code::Closed), "Previous mailbox closed");
         });

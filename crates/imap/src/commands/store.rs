@@ -157,7 +157,7 @@ impl Answer {
 }
 
 /// Messages that have other flags than a client can know that asked for silence: another session
-/// changed them in between (RFC 9051 §6.4.6).
+/// changed them in between (RFC 9051 §6.4.6), or rights left nothing of the change (RFC 4314 §4).
 struct Surprises<'a> {
     answer: &'a Answer,
     /// The last sets of flags compared, before and after: mostly the next ones are the same.
@@ -167,8 +167,9 @@ struct Surprises<'a> {
 impl Surprises<'_> {
     /// Whether one of them is a message that the client knew as `before` and that is now `entry`.
     fn hold(&mut self, before: Option<&Entry<'_>>, entry: &Entry<'_>) -> bool {
-        // What this command left as it was has been told with the changes of others.
-        if self.answer.own != Some(entry.modseq()) {
+        // What others have changed, and this command left as it was, has been told already.
+        let is_unchanged = before.is_some_and(|before| before.modseq() == entry.modseq());
+        if self.answer.own != Some(entry.modseq()) && !is_unchanged {
             return false;
         }
         let Some(before) = before else { return true };

@@ -4,6 +4,6 @@ use super::{Ctx, Reply};
 use crate::error::Result;
 
 pub(super) fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
-    ctx.state.unselect();
+    ctx.leave();
     Ok(Reply::done())
 }

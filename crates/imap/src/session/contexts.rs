@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) results: Results,
     /// The state of the mailbox that the results are of, but for messages expunged since.
     pub(crate) seen: Arc<Snapshot>,
+    /// Any message may be found now that was not, or the other way round, though none has changed.
+    pub(crate) is_doubtful: bool,
     /// What came while it could not be found out what changed.
     pub(crate) missed: Missed,
 }
@@ -88,6 +90,13 @@ impl Contexts {
     pub(crate) fn speak_uids(&mut self) {
         for context in &mut self.0 {
             context.by = Addressing::Uid;
+        }
+    }
+
+    /// RFC 9051 Appendix E: there is no `\Recent` any more.
+    pub(crate) fn forget_recent(&mut self) {
+        for context in &mut self.0 {
+            context.is_doubtful |= context.key.uses_recent();
         }
     }
 

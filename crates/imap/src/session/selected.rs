@@ -11,7 +11,7 @@ use super::untold::Untold;
 use super::{AnnotationNews, Contexts, Enabled, News, OwnChange, Recent, ToldModSeq};
 use crate::render::{self, Code, FlagsResponse, Status};
 use crate::types::{Addressing, NumberSet, SequenceSet};
-use crate::view::{Entry, MailboxView, Rights, Snapshot, ViewState};
+use crate::view::{Diff, Entry, MailboxView, Rights, Snapshot, ViewState};
 
 /// How a mailbox was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,7 @@ impl Selected {
     /// IMAP4rev2 was enabled, which has no `\Recent`.
     pub(crate) fn forget_recent(&mut self) {
         self.recent.forget();
+        self.contexts.forget_recent();
     }
 
     /// FLAGS and PERMANENTFLAGS (RFC 9051 §7.3.5, §7.1).
@@ -250,6 +251,11 @@ impl Selected {
     /// Whether something happened that the client does not know yet.
     pub(crate) fn has_news(&self) -> bool {
         !Arc::ptr_eq(&self.view.snapshot(), &self.known)
+    }
+
+    /// What has changed since the client was last told.
+    pub(crate) fn untold(&self) -> Diff {
+        self.view.snapshot().diff_from(&self.known)
     }
 
     /// Appends what has changed since the client was last told and may be told now; from then on

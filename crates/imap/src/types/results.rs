@@ -108,6 +108,19 @@ impl Results {
         numbers.eq(others.iter().filter(|number| held.contains(**number)))
     }
 
+    /// Those to be taken out so that the others follow each other in `next` as they do here: `gone`,
+    /// which `next` does not hold, where that is enough, or else `changed`, of which they are part, or
+    /// else all. What others annotate meanwhile moves in `next` without being among `changed`.
+    #[must_use]
+    pub fn out_of_place(&self, gone: NumberSet, changed: NumberSet, next: &Self) -> NumberSet {
+        if self.keep_order_in(next) {
+            return gone;
+        }
+        let mut rest = self.clone();
+        rest.remove(&changed);
+        if rest.keep_order_in(next) { changed } else { self.to_set() }
+    }
+
     /// Becomes `next`, which holds the same numbers in the same order and others between them, and
     /// says which and where (RFC 5267 §4.3.3).
     pub fn grow(&mut self, next: Self) -> Vec<Placed> {
@@ -175,6 +188,43 @@ mod tests {
             replay(&mut theirs, &ours.grow(Results::Sorted(after.clone())), true);
             assert_eq!(ours, Results::Sorted(after.clone()));
             assert_eq!(theirs, after, "from {before:?}");
+        }
+    }
+
+    /// Whatever moved, and be it none of what is known to have changed.
+    #[test]
+    fn what_moved_is_taken_out() {
+        let mut rng = fastrand::Rng::with_seed(12);
+        for _ in 0..500 {
+            let mut all: Vec<u32> = (1..12).collect();
+            rng.shuffle(&mut all);
+            let before: Vec<u32> = all.iter().copied().filter(|_| rng.bool()).collect();
+            rng.shuffle(&mut all);
+            let after: Vec<u32> = all.iter().copied().filter(|_| rng.bool()).collect();
+            let gone: NumberSet =
+                before.iter().copied().filter(|number| !after.contains(number)).collect();
+            let mut changed = gone.clone();
+            before.iter().filter(|_| rng.bool()).for_each(|number| changed.insert(*number));
+            let (mut ours, mut theirs) = (Results::Sorted(before.clone()), before.clone());
+            let next = Results::Sorted(after.clone());
+            let gone = ours.out_of_place(gone, changed, &next);
+            replay(&mut theirs, &ours.remove(&gone), false);
+            replay(&mut theirs, &ours.grow(next), true);
+            assert_eq!(theirs, after, "from {before:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_taken_out_than_must_be() {
+        let set = |numbers: &[u32]| numbers.iter().copied().collect::<NumberSet>();
+        let held = Results::Sorted(vec![1, 2, 3, 4]);
+        for (next, expect) in [
+            (&[1, 5, 2, 3][..], &[4][..]),
+            (&[2, 1, 3], &[1, 4]),
+            (&[1, 3, 2], &[1, 2, 3, 4]),
+        ] {
+            let next = Results::Sorted(next.to_vec());
+            assert_eq!(held.out_of_place(set(&[4]), set(&[1, 4]), &next), set(expect), "{next:?}");
         }
     }
 

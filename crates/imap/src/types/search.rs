@@ -178,6 +178,11 @@ impl SearchKey {
         self.any(&mut |key| matches!(key, Self::Older(_) | Self::Younger(_)))
     }
 
+    /// Whether `\Recent` is searched for, which IMAP4rev2 does not have.
+    pub fn uses_recent(&self) -> bool {
+        self.any(&mut |key| matches!(key, Self::Recent | Self::New | Self::Old))
+    }
+
     /// Whether a UID is searched for that is written `*`: it is another one whenever the last
     /// message is.
     pub fn uses_last_uid(&self) -> bool {

@@ -3,10 +3,12 @@
 //! What happened in the account of another is told by what the session could see before and can
 //! see now: names that were never within its rights do not become known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use ids::{AccountId, CollectionId};
 use storage::{MailboxName, MailboxTree};
+
+use super::renames::{self, Told};
 
 /// The mailboxes of others in a tree.
 pub(super) fn names_of(
@@ -21,40 +23,32 @@ pub(super) fn names_of(
 /// What became of a mailbox of another.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn<'t> {
-    /// It, and the name above it, came or went.
-    CameOrWent(&'t MailboxName),
+    /// It went, and nothing goes by its name.
+    Went(&'t MailboxName),
+    /// It went, and another goes by its name now, which is told later on.
+    GaveWay(&'t MailboxName),
     /// It has another name.
     Renamed(&'t MailboxName, &'t MailboxName),
+    /// It came.
+    Came(&'t MailboxName),
 }
 
-/// What happened between two looks, the children of what was renamed left out (RFC 5465 §5.4).
+/// What happened between two looks, the children of what was renamed left out (RFC 5465 §5.4), in an
+/// order that leads from what there was to what there is.
 pub(super) fn turns<'t>(
     before: &'t BTreeMap<CollectionId, MailboxName>,
     now: &'t BTreeMap<CollectionId, MailboxName>,
 ) -> Vec<Turn<'t>> {
-    let renamed = |(id, new): (&CollectionId, &'t MailboxName)| {
-        before.get(id).filter(|old| *old != new).map(|old| (old, new))
-    };
-    let renames: Vec<_> = now.iter().filter_map(renamed).collect();
-    let by_old: HashMap<&str, &MailboxName> =
-        renames.iter().map(|(old, new)| (old.as_str(), *new)).collect();
-    let went = before.iter().filter(|(id, _)| !now.contains_key(id));
-    let came = now.iter().filter(|(id, _)| !before.contains_key(id));
-    let mut turns: Vec<Turn<'t>> =
-        went.chain(came).map(|(_, name)| Turn::CameOrWent(name)).collect();
-    for (old, new) in &renames {
-        // A child went with what was above it, and is below the new name of that.
-        let mut renamed_above = above(old.as_str()).filter_map(|name| by_old.get(name));
-        if !renamed_above.any(|to| above(new.as_str()).any(|name| name == to.as_str())) {
-            turns.push(Turn::Renamed(old, new));
-        }
-    }
-    turns
-}
-
-/// The names above a name, from the top.
-pub(super) fn above(name: &str) -> impl Iterator<Item = &str> {
-    name.match_indices('/').filter_map(|(at, _)| name.get(..at))
+    let kept: Vec<_> = before.iter().filter_map(|(id, old)| Some((old, now.get(id)?))).collect();
+    let names: HashSet<&MailboxName> = now.values().collect();
+    let Told { renamed, apart } = renames::told(kept);
+    let went = before.iter().filter(|(id, _)| !now.contains_key(id)).map(|(_, name)| name);
+    let came = now.iter().filter(|(id, _)| !before.contains_key(id)).map(|(_, name)| name);
+    let went = went.chain(apart.iter().map(|(old, _)| *old)).map(|name| {
+        if names.contains(name) { Turn::GaveWay(name) } else { Turn::Went(name) }
+    });
+    let came = came.chain(apart.iter().map(|(_, new)| *new)).map(Turn::Came);
+    went.chain(renamed.iter().map(|(old, new)| Turn::Renamed(old, new))).chain(came).collect()
 }
 
 /// The mailboxes that have a name they did not have before: those that came and those renamed,
@@ -68,6 +62,7 @@ pub(super) fn named_anew(
 
 #[cfg(test)]
 mod tests {
+    use super::renames::above;
     use super::*;
 
     fn names(names: &[(i64, &str)]) -> BTreeMap<CollectionId, MailboxName> {
@@ -80,10 +75,10 @@ mod tests {
         let before = names(&[(1, "a"), (2, "a/b"), (3, "c"), (4, "d")]);
         let now = names(&[(1, "x"), (2, "x/b"), (3, "c"), (5, "e"), (6, "e/f")]);
         let expect = [
-            Turn::CameOrWent(&before[&CollectionId::new(4)]),
-            Turn::CameOrWent(&now[&CollectionId::new(5)]),
-            Turn::CameOrWent(&now[&CollectionId::new(6)]),
+            Turn::Went(&before[&CollectionId::new(4)]),
             Turn::Renamed(&before[&CollectionId::new(1)], &now[&CollectionId::new(1)]),
+            Turn::Came(&now[&CollectionId::new(5)]),
+            Turn::Came(&now[&CollectionId::new(6)]),
         ];
         assert_eq!(turns(&before, &now), expect);
         assert_eq!(turns(&now, &now), []);
@@ -91,15 +86,124 @@ mod tests {
         assert_eq!(anew, [1, 2, 5, 6]);
     }
 
-    /// Children may be older than what they were put below; what moved by itself is no child.
+    /// Events as lines: `- name`, `-- name` of what gave way, `old > new`, `+ name`.
+    fn lines(before: &[(i64, &str)], now: &[(i64, &str)]) -> Vec<String> {
+        let (before, now) = (names(before), names(now));
+        let line = |turn: &Turn<'_>| match turn {
+            Turn::Went(name) => format!("- {}", name.as_str()),
+            Turn::GaveWay(name) => format!("-- {}", name.as_str()),
+            Turn::Renamed(old, new) => format!("{} > {}", old.as_str(), new.as_str()),
+            Turn::Came(name) => format!("+ {}", name.as_str()),
+        };
+        turns(&before, &now).iter().map(line).collect()
+    }
+
+    /// Children may be older than what they were put below; what moved by itself is no child, and
+    /// moved before what it was below.
     #[test]
     fn what_went_with_what_was_renamed() {
-        let before = names(&[(1, "a/b/c"), (2, "a/b"), (3, "a"), (4, "a/d"), (5, "a2/e")]);
-        let now = names(&[(1, "x/y/b/c"), (2, "x/y/b"), (3, "x/y"), (4, "d"), (5, "x/y/e")]);
-        let renamed = |id: i64| {
-            let id = CollectionId::new(id);
-            Turn::Renamed(&before[&id], &now[&id])
-        };
-        assert_eq!(turns(&before, &now), [renamed(3), renamed(4), renamed(5)]);
+        let before = [(1, "a/b/c"), (2, "a/b"), (3, "a"), (4, "a/d"), (5, "a2/e")];
+        let now = [(1, "x/y/b/c"), (2, "x/y/b"), (3, "x/y"), (4, "d"), (5, "x/y/e")];
+        assert_eq!(lines(&before, &now), ["a/d > d", "a > x/y", "a2/e > x/y/e"]);
+        // It went along, and was renamed then.
+        let now = [(1, "x/z/c"), (2, "x/z"), (3, "x"), (4, "x/d"), (5, "a2/e")];
+        assert_eq!(lines(&before, &now), ["a/b > x/z", "a > x"]);
+    }
+
+    #[test]
+    fn names_are_left_before_they_are_taken() {
+        for (before, now, expect) in [
+            // A1 is the older one.
+            (
+                &[(1, "A1"), (2, "A1/b")][..],
+                &[(1, "S9"), (2, "C1")][..],
+                &["A1/b > C1", "A1 > S9"][..],
+            ),
+            (&[(1, "CC"), (2, "AA")], &[(1, "AA"), (2, "BB")], &["AA > BB", "CC > AA"]),
+            (
+                &[(1, "PP"), (2, "PP/A")],
+                &[(1, "PP"), (2, "PP/B"), (3, "PP/A")],
+                &["PP/A > PP/B", "+ PP/A"],
+            ),
+            // Below what goes, and where a child was that went along.
+            (&[(1, "a"), (2, "c")], &[(1, "b"), (2, "a/c")], &["a > b", "c > a/c"]),
+            (
+                &[(1, "c"), (2, "m"), (3, "m/x")],
+                &[(1, "m/x"), (2, "n"), (3, "n/x")],
+                &["m > n", "c > m/x"],
+            ),
+            // A child takes the name.
+            (
+                &[(1, "c"), (2, "c/x"), (3, "m/x")],
+                &[(1, "m"), (2, "m/x"), (3, "z")],
+                &["m/x > z", "c > m"],
+            ),
+            // The name of one that went is another's.
+            (&[(1, "a"), (2, "c")], &[(2, "a")], &["-- a", "c > a"]),
+            (&[(1, "a"), (2, "a/b")], &[(1, "x"), (3, "a/b")], &["-- a/b", "a > x", "+ a/b"]),
+        ] {
+            assert_eq!(lines(before, now), expect, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_were_exchanged_are_told_anew() {
+        for (before, now, expect) in [
+            (
+                &[(1, "a"), (2, "a/c"), (3, "b"), (4, "b/c")][..],
+                &[(1, "b"), (2, "b/c"), (3, "a"), (4, "a/c")][..],
+                &["-- a", "-- a/c", "b > a", "+ b", "+ b/c"][..],
+            ),
+            (
+                &[(1, "a"), (2, "b"), (3, "c"), (4, "d")],
+                &[(1, "b"), (2, "c"), (3, "a"), (4, "b/d")],
+                &["-- b", "a > b", "c > a", "d > b/d", "+ c"],
+            ),
+            // It went along and came back.
+            (&[(1, "a"), (2, "a/b")], &[(1, "x"), (2, "a/b")], &["-- a/b", "a > x", "+ a/b"]),
+            // A name between the two.
+            (&[(1, "a"), (2, "a/b")], &[(1, "a/b"), (2, "a")], &["-- a", "a/b > a", "+ a/b"]),
+        ] {
+            assert_eq!(lines(before, now), expect, "{before:?}");
+        }
+    }
+
+    /// A client that does as it is told ends with what there is.
+    #[test]
+    fn a_client_can_follow() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let all = ["a", "a/b", "a/b/c", "a/d", "b", "b/c", "c", "c/a", "c/a/b"];
+        for _ in 0..20_000 {
+            let mut pick = || {
+                let mut picked = all;
+                rng.shuffle(&mut picked);
+                let count = rng.usize(0..=picked.len());
+                (1..).zip(picked).filter(|_| rng.u8(0..4) > 0).take(count).collect::<Vec<_>>()
+            };
+            let (before, now) = (pick(), pick());
+            let mut client: BTreeMap<String, i64> =
+                before.iter().map(|(id, name)| ((*name).to_owned(), *id)).collect();
+            let lines = lines(&before, &now);
+            for line in &lines {
+                if let Some((old, new)) = line.split_once(" > ") {
+                    let is_moved = |name: &str| name == old || above(name).any(|up| up == old);
+                    let moved: Vec<String> =
+                        client.keys().filter(|name| is_moved(name)).cloned().collect();
+                    let ids: Vec<_> = moved.iter().filter_map(|name| client.remove(name)).collect();
+                    for (name, id) in moved.iter().zip(ids) {
+                        let name = format!("{new}{}", &name[old.len()..]);
+                        assert_eq!(client.insert(name, id), None, "{before:?} {now:?} {lines:?}");
+                    }
+                } else if let Some(name) = line.strip_prefix("+ ") {
+                    let id = now.iter().find(|(_, now)| *now == name).unwrap().0;
+                    client.insert(name.to_owned(), id);
+                } else {
+                    client.remove(line.trim_start_matches(['-', ' ']));
+                }
+            }
+            let expect: BTreeMap<String, i64> =
+                now.iter().map(|(id, name)| ((*name).to_owned(), *id)).collect();
+            assert_eq!(client, expect, "{before:?} {now:?} {lines:?}");
+        }
     }
 }

@@ -34,10 +34,16 @@ pub(crate) async fn tell_unasked(
             false => Updates::All,
         };
         updates::tell(outlet, selected, *enabled, (which, OwnChange::Nothing), out).await?;
-        selected.tell_modseq(*enabled, out);
         recent::keep(shared, state);
-        annotations::refresh(shared, state, *enabled, out).await;
-        arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
+        let mut more = Vec::new();
+        annotations::refresh(shared, state, *enabled, &mut more).await;
+        arrivals::tell(shared, state, *enabled, notify.as_deref(), &mut more).await;
+        // By itself it would say nothing new: each look finds what is held back of the mailbox.
+        if let Some(selected) = state.selected_mut().filter(|_| !(out.is_empty() && more.is_empty()))
+        {
+            selected.tell_modseq(*enabled, out);
+        }
+        out.append(&mut more);
     }
     tell_others(shared, state, enabled, notify, out).await;
     outlet.push(out).await
@@ -93,7 +99,10 @@ async fn tell_changes(
     watch.is_due |= changes.len() < count
         && watch.selected().is_some()
         && state.selected().is_some_and(Selected::has_news);
-    if (changes.is_empty() && !own.turns_names) || !watch.watches_others() {
+    // One that is open again was told of by SELECT.
+    let left = watch.left.take().filter(|left| Some(left.mailbox) != selected);
+    let is_nothing_new = changes.is_empty() && left.is_none();
+    if (is_nothing_new && !own.turns_names) || !watch.watches_others() {
         return true;
     }
     let actor = watch.actor;
@@ -102,7 +111,7 @@ async fn tell_changes(
     };
     let now = others::names_of(actor, &tree);
     watch.know_own(own, &now);
-    if changes.is_empty() {
+    if is_nothing_new {
         return watch.follow(&shared.store, &tree).await.is_ok();
     }
     let mut teller = Teller::new(&tree, &watch.groups, selected, enabled);
@@ -115,9 +124,10 @@ async fn tell_changes(
     for change in &of_others {
         teller.look_at_other(change, out);
     }
-    for turn in others::turns(&watch.others, &now) {
-        teller.tell_turn(&turn, out);
+    if let Some(left) = left {
+        teller.note_left(&left);
     }
+    teller.tell_turns(&others::turns(&watch.others, &now), out);
     for id in others::named_anew(&watch.others, &now) {
         teller.by_id.get(&id).copied().into_iter().for_each(|entry| teller.note_validity(entry));
     }

@@ -10,8 +10,9 @@ use storage::{
 use super::super::mailbox_filter::is_named;
 use super::super::metadata::from_storage;
 use super::super::status;
-use super::others::{Turn, above};
-use super::{is_of_server, push_list};
+use super::others::Turn;
+use super::renames::above;
+use super::{Left, is_of_server, push_list};
 use crate::render;
 use crate::session::Enabled;
 use crate::types::{EventGroup, NotifyEvent, NotifyEvents, StatusItem, StatusItems};
@@ -121,8 +122,14 @@ impl<'t> Teller<'t> {
         }
     }
 
+    /// What was not told of a mailbox while it was open.
+    pub(super) fn note_left(&mut self, left: &Left) {
+        let entry = self.by_id.get(&left.mailbox).copied();
+        left.events.iter().for_each(|event| self.note(entry, event));
+    }
+
     /// A fact of the account of another: of what the session sees of it, messages and what is
-    /// shared, of the server too. Names are told by [`tell_turn`](Self::tell_turn).
+    /// shared, of the server too. Names are told by [`tell_turns`](Self::tell_turns).
     pub(super) fn look_at_other(&mut self, change: &Change, out: &mut Vec<u8>) {
         if let Fact::MetadataChanged { entry } = &change.fact
             && is_of_server(change)
@@ -147,10 +154,20 @@ impl<'t> Teller<'t> {
     }
 
     /// RFC 5465 §5.4: rights given and taken are as mailboxes that come and go.
-    pub(super) fn tell_turn(&mut self, turn: &Turn<'_>, out: &mut Vec<u8>) {
-        match turn {
-            Turn::CameOrWent(name) => self.list_with_parent(name, out),
-            Turn::Renamed(old, new) => self.list_renamed(old.as_str(), new, out),
+    pub(super) fn tell_turns(&mut self, turns: &[Turn<'_>], out: &mut Vec<u8>) {
+        for turn in turns {
+            match turn {
+                Turn::Went(name) => self.list_affected(name, out),
+                Turn::GaveWay(name) => self.list_gone(name, out),
+                Turn::Renamed(old, new) => self.list_renamed(old.as_str(), new, out),
+                Turn::Came(name) => self.list_with_parent(name, out),
+            }
+        }
+        // What was above them may have been renamed, and would be gone before the client hears so.
+        for turn in turns {
+            if let Turn::Went(name) = turn {
+                self.list_parent(name, out);
+            }
         }
     }
 
@@ -182,7 +199,12 @@ impl<'t> Teller<'t> {
         out: &mut Vec<u8>,
     ) {
         let wanted = match entry {
-            Some(entry) => self.wants(entry).contains(NotifyEvent::MailboxMetadataChange),
+            // RFC 5465 §5: with `l` and `r`; RFC 5464 §3.3: and where GETMETADATA would answer.
+            Some(entry) => {
+                entry.rights.contains(Rights::READ)
+                    && entry.rights.shows_annotations()
+                    && self.wants(entry).contains(NotifyEvent::MailboxMetadataChange)
+            }
             None => of_server && self.asks(NotifyEvent::ServerMetadataChange),
         };
         if wanted {
@@ -249,6 +271,10 @@ impl<'t> Teller<'t> {
     /// RFC 5465 §5.4: a mailbox that came or went, and the name right above it.
     fn list_with_parent(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
         self.list_affected(name, out);
+        self.list_parent(name, out);
+    }
+
+    fn list_parent(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
         let parent = name.as_str().rsplit_once('/').map(|(parent, _)| MailboxName::parse(parent));
         if let Some(Ok(parent)) = parent {
             self.list_affected(&parent, out);
@@ -258,6 +284,13 @@ impl<'t> Teller<'t> {
     fn list_affected(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
         if self.asks_name(name.as_str(), self.is_subscribed(name)) {
             self.list(name, None, out);
+        }
+    }
+
+    /// A mailbox is gone by whose name another is about to be told.
+    fn list_gone(&self, name: &MailboxName, out: &mut Vec<u8>) {
+        if self.asks_name(name.as_str(), self.is_subscribed(name)) {
+            push_list(out, &gone(name), None, self.enabled.dialect());
         }
     }
 
@@ -287,15 +320,7 @@ impl<'t> Teller<'t> {
         if !old_name.map_or(is_new, |_| self.renamed.insert(name.clone())) {
             return;
         }
-        let gone = || MailboxEntry {
-            name: name.clone(),
-            mailbox: None,
-            ghost: false,
-            subscribed: false,
-            has_children: false,
-            rights: Rights::ALL,
-        };
-        let entry = self.tree.find(name).cloned().unwrap_or_else(gone);
+        let entry = self.tree.find(name).cloned().unwrap_or_else(|| gone(name));
         push_list(out, &entry, old_name, self.enabled.dialect());
     }
 
@@ -307,5 +332,17 @@ impl<'t> Teller<'t> {
                 render::status(out, mailbox.name.as_str(), self.enabled.dialect(), *items, &values);
             }
         }
+    }
+}
+
+/// A name that nothing goes by.
+fn gone(name: &MailboxName) -> MailboxEntry {
+    MailboxEntry {
+        name: name.clone(),
+        mailbox: None,
+        ghost: false,
+        subscribed: false,
+        has_children: false,
+        rights: Rights::ALL,
     }
 }
