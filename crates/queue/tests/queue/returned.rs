@@ -5,7 +5,7 @@ use mailauth::srs::SrsKey;
 use storage::{Address, PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
 
 use crate::replying;
-use crate::scene::Scene;
+use crate::scene::{Scene, read};
 use crate::server::Server;
 
 const COPY: &str = "Delivered-To: julie@here.test\r\nSubject: x\r\n\r\nHello.\r\n";
@@ -25,14 +25,14 @@ async fn send_text_on(
 ) -> SpoolId {
     let message = PreparedMessage::new(text.as_bytes().to_vec());
     let [from, to] = [from, to].map(str::to_owned);
-    let [envelope_json, parameters_json] = [envelope, parameters].map(str::to_owned);
+    let (mail, parameters) = (read(envelope), read(parameters));
     let spooled = scene.store.write("copy", move |tx| {
         let julie = tx.find_account(&Address::parse("julie@here.test")?)?;
         let entry = SpoolEntry {
             account: julie.map(|julie| julie.id),
             reverse_path: from,
-            envelope_json,
-            recipients: vec![SpoolRecipient { forward_path: to, parameters_json }],
+            parameters: mail,
+            recipients: vec![SpoolRecipient { forward_path: to, parameters }],
         };
         tx.spool_on(SpoolTerms::default(), entry, &message)
     });
