@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use ids::{AccountId, Timestamp};
+use mailauth::srs;
 use message::{ListItem, address_list, header_fields};
 use responder::{DeliverBy, Redirect};
 use storage::{
@@ -248,8 +249,8 @@ pub(crate) fn reverse_path(
     if message::address::normal_domain(sender.domain()) == own.domain() {
         return unchanged();
     }
-    let day = u32::try_from(now.as_secs().div_euclid(86_400)).unwrap_or(0);
-    let rewritten = mailauth::srs::forward(&sender, own.domain(), &forwarding.key, day);
+    let day = srs::day_of(now.as_secs());
+    let rewritten = srs::forward(&sender, own.domain(), &forwarding.key, day);
     rewritten.map_or_else(unchanged, |address| address.to_string())
 }
 

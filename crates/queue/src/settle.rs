@@ -309,13 +309,8 @@ impl Inner {
         let settings = self.settings();
         let key = settings.rewriting.as_ref()?;
         let address = message::address::Address::parse_path(reverse_path.as_bytes()).ok()?;
-        let original = || srs::reverse(&address, key, self.day()).ok();
+        let original = || srs::reverse(&address, key, srs::day_of(self.store.now().as_secs())).ok();
         srs::is_rewritten(&address).then(|| original().map(|original| original.to_string()))
-    }
-
-    /// The number of the day today.
-    fn day(&self) -> u32 {
-        u32::try_from(self.store.now().as_secs().div_euclid(86_400)).unwrap_or(0)
     }
 
     /// Remembers, counts and logs what is on stable storage.

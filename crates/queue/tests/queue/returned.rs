@@ -50,7 +50,7 @@ async fn who_sent_it_on_gets_it_where_nobody_is_told() {
     let a = refusing().await;
     let key = SrsKey::new([7; 32]);
     let scene = Scene::with(&[&a], |settings| settings.rewriting = Some(key.clone())).await;
-    let day = u32::try_from(ids::Clock::now(&*scene.clock).as_secs() / 86_400).unwrap();
+    let day = mailauth::srs::day_of(ids::Clock::now(&*scene.clock).as_secs());
     let sender = message::address::Address::parse_path(b"max@b.test").unwrap();
     let rewritten = mailauth::srs::forward(&sender, "here.test", &key, day).unwrap().to_string();
     let doubtful = r#"{"body":"7BIT","doubtful":true,"unkept":true}"#;
