@@ -6,13 +6,10 @@
 //! selected mailbox; RFC 5092 §7.2 forbids the others.
 
 mod escape;
-mod expire;
 mod parse;
 mod render;
 
 use std::num::NonZeroU32;
-
-pub use expire::expire_secs;
 
 /// `iserver` (RFC 5092 §11).
 #[derive(Debug, Clone, PartialEq, Eq)]
