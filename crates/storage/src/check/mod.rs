@@ -67,6 +67,31 @@
 //! Uniqueness of addresses, mailbox names and UIDs is the schema's: both engines refuse a second
 //! row. Contents and blobs that nothing names are no finding: they await maintenance.
 
+/// Accounts whose `used_bytes`, `message_count` or `mailbox_count` are wrong: what finds them, and what
+/// puts them right.
+macro_rules! accounts_of_wrong_usage {
+    () => {
+        "SELECT a.id FROM account a LEFT JOIN ( \
+           SELECT account_id, COUNT(*) AS mailboxes, \
+           CAST(SUM(message_count) AS BIGINT) AS messages, \
+           CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
+         LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM collection GROUP BY account_id) c ON c.account_id = a.id \
+         LEFT JOIN (SELECT c.account_id, \
+           CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
+           FROM dead_property p JOIN collection c ON c.id = p.collection_id \
+           GROUP BY c.account_id) p ON p.account_id = a.id \
+         LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM attachment WHERE unnamed_since IS NULL \
+           GROUP BY account_id) t ON t.account_id = a.id \
+         WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
+           + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
+         OR a.message_count <> COALESCE(s.messages, 0) \
+         OR a.mailbox_count <> COALESCE(s.mailboxes, 0)"
+    };
+}
+
 mod bytes;
 mod collections;
 mod names;
