@@ -33,7 +33,7 @@ const _: () = {
 };
 
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 22] = [
+pub(super) const RULES: [(&str, &str, &str); 22] = [
     (
         "home-views",
         "home view",

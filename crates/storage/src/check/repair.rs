@@ -27,7 +27,7 @@ const _: () = {
 };
 
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 14] = [
+pub(super) const REPAIRS: [(&str, &str); 14] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",

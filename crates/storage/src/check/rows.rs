@@ -8,8 +8,8 @@ use crate::message_store::{ANNOTATION_ROW_BYTES, EXPUNGED_ROW_BYTES};
 use crate::{ALIASES_MAX, PASSWORD_LINK_HOURS_MAX, ReadTx, Result, Rights};
 
 /// A statement that answers with the number of each row that breaks an invariant.
-struct Rule {
-    invariant: &'static str,
+pub(super) struct Rule {
+    pub(super) invariant: &'static str,
     /// What the number counts.
     row: &'static str,
     sql: &'static str,
@@ -27,7 +27,7 @@ const _: () = {
     assert!(TEAM_NUMBERS_FIRST == 1_099_511_627_776, "list-place and team-place");
 };
 
-const RULES: [Rule; 48] = [
+pub(super) const RULES: [Rule; 48] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
