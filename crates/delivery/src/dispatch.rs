@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mailauth::{Author, Signatory};
 use message::{ListItem, address_list, header_fields};
 use storage::{
-    Address, Outgoing, PreparedMessage, Result, SpoolEntry, SpoolRecipient, SpoolTerms,
-    StorageError, Store,
+    Address, MailParameters, Outgoing, PreparedMessage, RcptParameters, Result, SpoolEntry,
+    SpoolRecipient, SpoolTerms, StorageError, Store,
 };
 
 use crate::outgoing::Letter;
@@ -25,16 +25,17 @@ impl Dispatch<'_> {
     pub(crate) async fn letter(&self, letter: Letter<'_>) -> Result<Outgoing> {
         let body = if letter.bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
         let smtputf8 = letter.to.iter().any(|to| !to.is_ascii()) || !letter.reverse_path.is_ascii();
-        let envelope = serde_json::json!({ "body": body, "smtputf8": smtputf8 });
+        let parameters =
+            MailParameters { body: Some(body.to_owned()), smtputf8, ..MailParameters::default() };
         let recipients = letter.to.into_iter().map(|forward_path| SpoolRecipient {
             forward_path,
             // RFC 3834 §4: nobody wants to hear that an answer was late or did not arrive.
-            parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+            parameters: RcptParameters::never(),
         });
         let entry = SpoolEntry {
             account: Some(letter.account),
             reverse_path: letter.reverse_path.to_owned(),
-            envelope_json: envelope.to_string(),
+            parameters,
             recipients: recipients.collect(),
         };
         let bytes = self.signed(letter.bytes, letter.author).await?;

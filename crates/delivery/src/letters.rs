@@ -7,7 +7,10 @@ use ids::Timestamp;
 use jiff::tz::TimeZone;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::raw::Raw;
-use storage::{ActivityNotice, Notice, PreparedMessage, Purpose, SpoolEntry, SpoolRecipient};
+use storage::{
+    ActivityNotice, MailParameters, Notice, PreparedMessage, Purpose, RcptParameters, SpoolEntry,
+    SpoolRecipient,
+};
 
 use crate::outgoing::Stamper;
 use crate::rules::Ready;
@@ -151,15 +154,20 @@ pub fn confirmation(hostname: &str, question: Question<'_>, now: Timestamp) -> L
     let smtputf8 = !address.is_ascii();
     let body = if bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
     // Nobody here holds a key: the queue signs it.
-    let envelope = serde_json::json!({ "body": body, "smtputf8": smtputf8, "sign": true });
+    let parameters = MailParameters {
+        body: Some(body.to_owned()),
+        smtputf8,
+        sign: true,
+        ..MailParameters::default()
+    };
     Letter {
         entry: SpoolEntry {
             account: None,
             reverse_path: String::new(),
-            envelope_json: envelope.to_string(),
+            parameters,
             recipients: vec![SpoolRecipient {
                 forward_path: address.to_owned(),
-                parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+                parameters: RcptParameters::never(),
             }],
         },
         message: Arc::new(PreparedMessage::new(bytes)),
@@ -189,16 +197,21 @@ pub fn password_letter(domain: &str, invitation: PasswordInvitation<'_>, now: Ti
     let smtputf8 = !address.is_ascii() || !from.is_ascii();
     let body = if bytes.is_ascii() { "7BIT" } else { "8BITMIME" };
     // RFC 3461 §4.3: what comes back does not bring the link along.
-    let envelope =
-        serde_json::json!({ "body": body, "ret": "HDRS", "smtputf8": smtputf8, "sign": true });
+    let parameters = MailParameters {
+        body: Some(body.to_owned()),
+        ret: Some("HDRS".to_owned()),
+        smtputf8,
+        sign: true,
+        ..MailParameters::default()
+    };
     Letter {
         entry: SpoolEntry {
             account: None,
             reverse_path: from,
-            envelope_json: envelope.to_string(),
+            parameters,
             recipients: vec![SpoolRecipient {
                 forward_path: address.to_owned(),
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             }],
         },
         message: Arc::new(PreparedMessage::new(bytes)),
@@ -237,12 +250,14 @@ mod tests {
             assert_eq!(letter.entry.reverse_path, "postmaster@example.test");
             assert_eq!(letter.entry.account, None);
             let body = if smtputf8 { "8BITMIME" } else { "7BIT" };
-            let envelope: serde_json::Value =
-                serde_json::from_str(&letter.entry.envelope_json).unwrap();
-            let expect = serde_json::json!({
-                "body": body, "ret": "HDRS", "smtputf8": smtputf8, "sign": true
-            });
-            assert_eq!(envelope, expect);
+            let expect = MailParameters {
+                body: Some(body.to_owned()),
+                ret: Some("HDRS".to_owned()),
+                smtputf8,
+                sign: true,
+                ..MailParameters::default()
+            };
+            assert_eq!(letter.entry.parameters, expect);
             let text = password_text(domain, invitation);
             assert_eq!(
                 text,

@@ -7,11 +7,13 @@
 use std::sync::Arc;
 
 use ids::{AccountId, Timestamp};
+use mailauth::srs;
 use message::{ListItem, address_list, header_fields};
 use responder::{DeliverBy, Redirect};
 use storage::{
-    Address, Arrival, Authorship, CalendarMail, Deadline, Outgoing, PreparedMessage, Resolution,
-    Result, SpoolEntry, SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
+    Address, Arrival, Authorship, CalendarMail, Deadline, MailParameters, Outgoing,
+    PreparedMessage, RcptParameters, Resolution, Result, SpoolEntry, SpoolRecipient, SpoolTerms,
+    Store, Urgency, WhenLate,
 };
 
 use crate::rules::Ready;
@@ -150,14 +152,6 @@ fn deadline(by: &DeliverBy, now: Timestamp) -> Deadline {
     Deadline { at: now.plus_secs(by.seconds), when_late, trace: by.trace }
 }
 
-fn deadline_json(deadline: Deadline) -> serde_json::Value {
-    let mode = match deadline.when_late {
-        WhenLate::Notify => "N",
-        WhenLate::Return => "R",
-    };
-    serde_json::json!({ "at": deadline.at.as_micros(), "mode": mode, "trace": deadline.trace })
-}
-
 /// A copy for one address.
 pub(crate) fn outgoing(
     action: &Redirect,
@@ -181,44 +175,39 @@ pub(crate) fn outgoing(
     let asked = action.deliver_by.as_ref().map(|by| deadline(by, now));
     let deadline = asked.or(parameters.deadline);
     let smtputf8 = parameters.smtputf8 || !action.address.is_ascii() || !reverse_path.is_ascii();
-    let mut envelope = serde_json::json!({
-        "body": if parameters.body.is_empty() { "8BITMIME" } else { parameters.body },
-        "smtputf8": smtputf8,
-        "ret": action.ret.as_deref().or(parameters.ret),
-        "envid": parameters.envelope_id,
-    });
-    for (name, value) in [
+    let body = if parameters.body.is_empty() { "8BITMIME" } else { parameters.body };
+    let mail = MailParameters {
+        body: Some(body.to_owned()),
+        smtputf8,
+        ret: action.ret.clone().or_else(|| parameters.ret.map(str::to_owned)),
+        envid: parameters.envelope_id.map(str::to_owned),
         // RFC 8689 §4.1: what must not go without TLS must not so from here either.
-        ("requiretls", parameters.require_tls.then(|| true.into())),
-        ("tls_optional", parameters.tls_optional.then(|| true.into())),
-        ("priority", parameters.priority.map(Into::into)),
-        ("by", deadline.map(deadline_json)),
-        ("verified", is_verified.then(|| true.into())),
+        requiretls: parameters.require_tls,
+        tls_optional: parameters.tls_optional,
+        priority: parameters.priority,
+        by: deadline,
+        verified: is_verified,
         // RFC 5321 §6.2: nobody is told that a copy could not be brought out who may not have sent
         // the message, whatever address its sender gave.
-        ("doubtful", (!arrival.is_believed && !is_owners).then(|| true.into())),
-        ("author", author.map(Into::into)),
+        doubtful: !arrival.is_believed && !is_owners,
+        author: author.map(str::to_owned),
         // R-ADDR-13: others wrote it, whoever is its sender now.
-        ("sent_on", Some(true.into())),
-    ] {
-        if let Some(value) = value {
-            envelope[name] = value;
-        }
-    }
-    let notify = action.notify.clone().or_else(|| parameters.notify.map(inherited));
-    let mut recipient = serde_json::json!({ "notify": notify });
-    if let Some(original) = parameters.original {
+        sent_on: true,
+        ..MailParameters::default()
+    };
+    let recipient = RcptParameters {
+        notify: action.notify.clone().or_else(|| parameters.notify.map(inherited)),
         // RFC 3461 §5.2.7.2: the sender hears of whom it wrote to.
-        recipient["orcpt"] = original.into();
-    }
+        orcpt: parameters.original.map(str::to_owned),
+    };
     Outgoing {
         entry: SpoolEntry {
             account: Some(arrival.account),
             reverse_path,
-            envelope_json: envelope.to_string(),
+            parameters: mail,
             recipients: vec![SpoolRecipient {
                 forward_path: action.address.clone(),
-                parameters_json: recipient.to_string(),
+                parameters: recipient,
             }],
         },
         message,
@@ -237,11 +226,7 @@ pub(crate) fn outgoing(
 /// Notes of a copy that its account has the message nowhere else: where nobody is told that it could
 /// not be brought out, the account gets it after all (RFC 5321 §6.1).
 pub(crate) fn note_unkept(copy: &mut Outgoing) {
-    let envelope = serde_json::from_str::<serde_json::Value>(&copy.entry.envelope_json);
-    if let Ok(mut envelope) = envelope {
-        envelope["unkept"] = true.into();
-        copy.entry.envelope_json = envelope.to_string();
-    }
+    copy.entry.parameters.unkept = true;
 }
 
 /// Who a copy comes from: the sender, rewritten so that it passes SPF from here. A sender of ours
@@ -264,8 +249,8 @@ pub(crate) fn reverse_path(
     if message::address::normal_domain(sender.domain()) == own.domain() {
         return unchanged();
     }
-    let day = u32::try_from(now.as_secs().div_euclid(86_400)).unwrap_or(0);
-    let rewritten = mailauth::srs::forward(&sender, own.domain(), &forwarding.key, day);
+    let day = srs::day_of(now.as_secs());
+    let rewritten = srs::forward(&sender, own.domain(), &forwarding.key, day);
     rewritten.map_or_else(unchanged, |address| address.to_string())
 }
 
@@ -275,8 +260,6 @@ mod tests {
     use storage::{ArrivalParameters, Placement};
 
     use super::*;
-
-    const NOTHING: serde_json::Value = serde_json::Value::Null;
 
     /// RFC 8689 §4.1, RFC 3461 §5.2.7.3
     #[test]
@@ -305,33 +288,36 @@ mod tests {
             outgoing(&action, message.clone(), &arrival, String::new(), now).entry
         };
         let plain = entry(None);
-        let envelope: serde_json::Value = serde_json::from_str(&plain.envelope_json).unwrap();
-        assert_eq!(envelope["requiretls"], true);
-        assert_eq!(envelope["priority"], -2);
-        assert_eq!(envelope["tls_optional"], serde_json::Value::Null);
-        assert_eq!(envelope["author"], "b.test");
-        assert_eq!(envelope["sent_on"], true);
-        assert_eq!((&envelope["verified"], &envelope["doubtful"]), (&true.into(), &NOTHING));
+        let expect = MailParameters {
+            author: Some("b.test".to_owned()),
+            body: Some("8BITMIME".to_owned()),
+            priority: Some(-2),
+            requiretls: true,
+            sent_on: true,
+            verified: true,
+            ..MailParameters::default()
+        };
+        assert_eq!(plain.parameters, expect);
         // Nobody proved it: whether its sender is told goes by whether it is believed.
-        for (is_believed, doubtful) in [(false, true.into()), (true, NOTHING)] {
+        for (is_believed, doubtful) in [(false, true), (true, false)] {
             let stranger = Arrival { verified: false, is_believed, ..arrival };
             let (action, now) = (Redirect::default(), Timestamp::from_secs(0));
             let mut copy = outgoing(&action, message.clone(), &stranger, String::new(), now);
             note_unkept(&mut copy);
-            let noted: serde_json::Value = serde_json::from_str(&copy.entry.envelope_json).unwrap();
-            assert_eq!((&noted["verified"], &noted["doubtful"]), (&NOTHING, &doubtful));
-            assert_eq!((&noted["unkept"], &noted["requiretls"]), (&true.into(), &true.into()));
+            let noted =
+                MailParameters { verified: false, doubtful, unkept: true, ..expect.clone() };
+            assert_eq!(copy.entry.parameters, noted);
         }
-        assert_eq!(plain.recipients[0].parameters_json, "{\"notify\":\"NEVER\"}");
+        assert_eq!(plain.recipients[0].parameters, RcptParameters::never());
         // What a script made of it is the script's.
         let action = Redirect { version: responder::Version(1), ..Redirect::default() };
         let changed =
             outgoing(&action, message.clone(), &arrival, String::new(), Timestamp::from_secs(0));
-        let envelope: serde_json::Value =
-            serde_json::from_str(&changed.entry.envelope_json).unwrap();
-        assert_eq!(envelope["author"], serde_json::Value::Null);
+        assert_eq!(changed.entry.parameters, MailParameters { author: None, ..expect });
         let asked = entry(Some("FAILURE"));
-        assert_eq!(asked.recipients[0].parameters_json, "{\"notify\":\"FAILURE\"}");
+        let failure = Some("FAILURE".to_owned());
+        let expect = RcptParameters { notify: failure, ..RcptParameters::default() };
+        assert_eq!(asked.recipients[0].parameters, expect);
         for (notify, expect) in
             [("NEVER", "NEVER"), ("SUCCESS", "NEVER"), ("SUCCESS,FAILURE,DELAY", "FAILURE,DELAY")]
         {

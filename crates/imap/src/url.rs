@@ -6,13 +6,11 @@
 //! selected mailbox; RFC 5092 §7.2 forbids the others.
 
 mod escape;
-mod expire;
 mod parse;
 mod render;
 
 use std::num::NonZeroU32;
 
-pub use expire::expire_secs;
 pub(crate) use parse::URL_BYTES_MAX;
 
 /// `iserver` (RFC 5092 §11).

@@ -20,6 +20,9 @@ use zeroize::Zeroizing;
 /// How long bounces are taken, in days: longer than any queue keeps a message.
 pub const DAYS_MAX: u32 = 21;
 
+/// Seconds of one day.
+const DAY_SECS: i64 = 86_400;
+
 /// Days come round again after this many: two digits of base 32.
 const DAYS_ROUND: u32 = 1024;
 
@@ -66,6 +69,12 @@ impl fmt::Debug for SrsKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SrsKey")
     }
+}
+
+/// The number of a day, counted from 1970-01-01 in UTC, of an instant in seconds since then; 0 of what
+/// lies before it, and of what no clock shows.
+pub fn day_of(unix_secs: i64) -> u32 {
+    u32::try_from(unix_secs.div_euclid(DAY_SECS)).unwrap_or(0)
 }
 
 /// Why an address was not turned back.
@@ -204,6 +213,21 @@ mod tests {
 
     fn key() -> SrsKey {
         SrsKey::new([7; 32])
+    }
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        for (unix_secs, day) in [
+            (i64::MIN, 0),
+            (-1, 0),
+            (0, 0),
+            (86_399, 0),
+            (86_400, 1),
+            (1_795_392_000, 20_780),
+            (i64::MAX, 0),
+        ] {
+            assert_eq!(day_of(unix_secs), day, "{unix_secs}");
+        }
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! The three ways mail writes an instant: RFC 5322 §3.3 with the obsolete forms of §4.3, the
-//! IMAP `date-time`, and the IMAP `date` of SEARCH (RFC 9051 §9).
+//! The ways mail writes an instant: RFC 5322 §3.3 with the obsolete forms of §4.3, the IMAP
+//! `date-time`, the IMAP `date` of SEARCH (RFC 9051 §9), and the `date-time` of RFC 3339 §5.6.
 //!
 //! **Invariant:** a [`DateTime`] lies in the years 1 to 9999, so every form can write it.
 //! **Absent:** the current time and time zone names beyond those of RFC 5322 §4.3.
+
+mod rfc3339;
+
+pub use rfc3339::{format_rfc3339, parse_rfc3339};
 
 use crate::header::without_comments;
 
@@ -183,15 +187,6 @@ pub fn format_internal_date(date: DateTime) -> String {
 pub fn format_rfc5322(date: DateTime) -> String {
     let Split { weekday, day, month, year, time: [h, m, s], sign, zone: [zh, zm] } = date.split();
     format!("{weekday}, {day} {month} {year:04} {h:02}:{m:02}:{s:02} {sign}{zh:02}{zm:02}")
-}
-
-/// `date-time` of RFC 3339 §5.6, in UTC to the second.
-pub fn format_rfc3339(date: DateTime) -> String {
-    let DateTime { unix_secs, .. } = date;
-    let (year, month, day) = date.utc_day().civil();
-    let rest = unix_secs.rem_euclid(DAY_SECS);
-    let (h, m, s) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
 }
 
 /// `date-time` of RFC 5322 §3.3 with the obsolete forms of RFC 5322 §4.3, and forms that many

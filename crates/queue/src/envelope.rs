@@ -1,149 +1,32 @@
-//! The envelope as reception left it in the spool, typed.
+//! The envelope as reception left it in the spool, in the words of SMTP.
 
 use ids::Timestamp;
-use serde::{Deserialize, Serialize};
 use smtp::client::{Outbound, OutboundRecipient};
 use smtp::types::{Body, ByMode, DeliverBy, Priority};
-use storage::{ClaimedMessage, ClaimedRecipient, Placement, WhenLate};
+use storage::{
+    ClaimedMessage, ClaimedRecipient, Deadline, MailParameters, RcptParameters, WhenLate,
+};
 
-/// The parameters of MAIL.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct MailParameters {
-    pub(crate) body: Option<String>,
-    pub(crate) smtputf8: bool,
-    pub(crate) ret: Option<String>,
-    pub(crate) envid: Option<String>,
-    /// Not of MAIL: reception found that it belongs in quarantine.
-    pub(crate) quarantine: bool,
-    /// Not of MAIL: the domain of the author of a calendar message, whom reception found to be who
-    /// they say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) author: Option<String>,
-    /// As it is told in reports (RFC 4865 §5.1.2).
-    pub(crate) hold: Option<String>,
-    pub(crate) by: Option<Deadline>,
-    pub(crate) priority: Option<i8>,
-    pub(crate) requiretls: bool,
-    /// The header section says `TLS-Required: No` (RFC 8689 §3).
-    pub(crate) tls_optional: bool,
-    /// The reverse-path is known to be whose it says.
-    pub(crate) verified: bool,
-    /// It may be forged: a stranger brought the message.
-    pub(crate) doubtful: bool,
-    /// Its account sent it on, and did not submit it.
-    pub(crate) sent_on: bool,
-    /// The same, and has it nowhere else.
-    pub(crate) unkept: bool,
-    /// This server made it in the name of its sender, and nobody signed it yet.
-    pub(crate) sign: bool,
-    /// It is a message about the meeting of this UID, in hexadecimal digits.
-    pub(crate) calendar: Option<String>,
+/// RFC 2852 §4.1.4: the time that is left; of what must not be late, rounded down.
+fn left(by: Deadline, now: Timestamp) -> DeliverBy {
+    let micros = by.at.as_micros().saturating_sub(now.as_micros());
+    let mode = match by.when_late {
+        WhenLate::Notify => ByMode::Notify,
+        WhenLate::Return => ByMode::Return,
+    };
+    DeliverBy { secs: micros.div_euclid(1_000_000), mode, trace: by.trace }
 }
 
-/// By when a message is to be delivered (RFC 2852).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Deadline {
-    /// In microseconds.
-    at: i64,
-    /// `N` or `R`.
-    mode: String,
-    pub(crate) trace: bool,
+/// Whether it can only be sent as it is, by BDAT (RFC 3030 §3).
+pub(crate) fn is_binary(parameters: &MailParameters) -> bool {
+    body(parameters) == Body::BinaryMime
 }
 
-impl Deadline {
-    pub(crate) fn at(&self) -> Timestamp {
-        Timestamp::from_micros(self.at)
-    }
-
-    pub(crate) fn mode(&self) -> ByMode {
-        if self.mode == "R" { ByMode::Return } else { ByMode::Notify }
-    }
-
-    /// The same, as storage knows it.
-    pub(crate) fn known(&self) -> storage::Deadline {
-        let when_late = match self.mode() {
-            ByMode::Notify => WhenLate::Notify,
-            ByMode::Return => WhenLate::Return,
-        };
-        storage::Deadline { at: self.at(), when_late, trace: self.trace }
-    }
-
-    /// What is past it goes back and nowhere else: RFC 2852 §4.1.3.
-    pub(crate) fn ended(&self, now: Timestamp) -> bool {
-        self.mode() == ByMode::Return && self.at() <= now
-    }
-
-    /// RFC 2852 §4.1.4: the time that is left; of what must not be late, rounded down.
-    fn left(&self, now: Timestamp) -> DeliverBy {
-        let micros = self.at.saturating_sub(now.as_micros());
-        DeliverBy { secs: micros.div_euclid(1_000_000), mode: self.mode(), trace: self.trace }
-    }
-}
-
-/// The parameters of RCPT.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct RcptParameters {
-    pub(crate) notify: Option<String>,
-    pub(crate) orcpt: Option<String>,
-}
-
-impl MailParameters {
-    /// Those of a message. What is no JSON says nothing: reception wrote it, so it is none.
-    pub(crate) fn of(message: &ClaimedMessage) -> Self {
-        serde_json::from_str(&message.envelope_json).unwrap_or_default()
-    }
-
-    /// Whether it can only be sent as it is, by BDAT (RFC 3030 §3).
-    pub(crate) fn is_binary(&self) -> bool {
-        self.body() == Body::BinaryMime
-    }
-
-    pub(crate) fn priority(&self) -> Option<Priority> {
-        self.priority.and_then(Priority::new)
-    }
-
-    pub(crate) fn body(&self) -> Body {
-        match self.body.as_deref() {
-            Some("8BITMIME") => Body::EightBitMime,
-            Some("BINARYMIME") => Body::BinaryMime,
-            _ => Body::SevenBit,
-        }
-    }
-
-    /// The UID of the meeting it is about.
-    pub(crate) fn meeting(&self) -> Option<String> {
-        let digits = self.calendar.as_deref().filter(|digits| !digits.is_empty())?;
-        let pairs = digits.as_bytes().chunks(2);
-        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        String::from_utf8(pairs.map(byte).collect::<Option<_>>()?).ok()
-    }
-
-    /// Where it belongs in a mailbox here.
-    pub(crate) fn placement(&self) -> Placement {
-        if self.quarantine { Placement::Junk } else { Placement::Inbox }
-    }
-}
-
-impl RcptParameters {
-    /// Those of a recipient.
-    pub(crate) fn of(recipient: &ClaimedRecipient) -> Self {
-        serde_json::from_str(&recipient.parameters_json).unwrap_or_default()
-    }
-
-    /// Whether the sender wants to hear of nothing.
-    pub(crate) fn is_never(&self) -> bool {
-        self.notify.as_deref() == Some("NEVER")
-    }
-
-    /// Whether the sender wants to hear of this: RFC 3461 §4.1. Who says nothing wants failures
-    /// and delays.
-    pub(crate) fn wants(&self, what: Wish) -> bool {
-        match self.notify.as_deref() {
-            None => what != Wish::Success,
-            Some(list) => list.split(',').any(|word| word.eq_ignore_ascii_case(what.word())),
-        }
+fn body(parameters: &MailParameters) -> Body {
+    match parameters.body.as_deref() {
+        Some("8BITMIME") => Body::EightBitMime,
+        Some("BINARYMIME") => Body::BinaryMime,
+        _ => Body::SevenBit,
     }
 }
 
@@ -165,6 +48,15 @@ impl Wish {
     }
 }
 
+/// Whether the sender wants to hear of this: RFC 3461 §4.1. Who says nothing wants failures and
+/// delays.
+pub(crate) fn wants(parameters: &RcptParameters, what: Wish) -> bool {
+    match parameters.notify.as_deref() {
+        None => what != Wish::Success,
+        Some(list) => list.split(',').any(|word| word.eq_ignore_ascii_case(what.word())),
+    }
+}
+
 /// What is sent to a server of these recipients.
 pub(crate) fn outbound(
     message: &ClaimedMessage,
@@ -172,21 +64,21 @@ pub(crate) fn outbound(
     utf8_header: bool,
     now: Timestamp,
 ) -> Outbound {
-    let parameters = MailParameters::of(message);
+    let parameters = &message.parameters;
     Outbound {
         reverse_path: message.reverse_path.clone(),
-        body: parameters.body(),
+        body: body(parameters),
         utf8_header,
         size_bytes: message.size_bytes,
-        deliver_by: parameters.by.as_ref().map(|by| by.left(now)),
-        priority: parameters.priority(),
+        deliver_by: parameters.by.map(|by| left(by, now)),
+        priority: parameters.priority.and_then(Priority::new),
         require_tls: parameters.requiretls,
-        ret: parameters.ret,
-        envelope_id: parameters.envid,
+        ret: parameters.ret.clone(),
+        envelope_id: parameters.envid.clone(),
         recipients: recipients
             .iter()
             .map(|recipient| {
-                let RcptParameters { notify, orcpt } = RcptParameters::of(recipient);
+                let RcptParameters { notify, orcpt } = recipient.parameters.clone();
                 let forward_path = recipient.forward_path.clone();
                 OutboundRecipient { forward_path, notify, original: orcpt }
             })
@@ -197,23 +89,6 @@ pub(crate) fn outbound(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_meeting_of_a_letter_is_read() {
-        for (digits, uid) in [
-            (None, None),
-            (Some(""), None),
-            (Some("6d"), Some("m")),
-            (Some("c3bc22"), Some("ü\"")),
-            (Some("6"), Some("\u{6}")),
-            (Some("xx"), None),
-            (Some("ff"), None),
-        ] {
-            let calendar = digits.map(str::to_owned);
-            let parameters = MailParameters { calendar, ..MailParameters::default() };
-            assert_eq!(parameters.meeting().as_deref(), uid, "{digits:?}");
-        }
-    }
 
     #[test]
     fn wishes_are_understood() {
@@ -228,9 +103,8 @@ mod tests {
             (Some("FAILURE"), false, true, false),
         ] {
             let found = of(notify);
-            let wants =
-                (found.wants(Wish::Success), found.wants(Wish::Failure), found.wants(Wish::Delay));
-            assert_eq!(wants, (success, failure, delay), "{notify:?}");
+            let wants = [Wish::Success, Wish::Failure, Wish::Delay].map(|what| wants(&found, what));
+            assert_eq!(wants, [success, failure, delay], "{notify:?}");
         }
     }
 }

@@ -160,7 +160,10 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
-    use storage::{Claim, Database, PreparedMessage, Settings, SpoolEntry, SpoolRecipient};
+    use storage::{
+        Claim, Database, MailParameters, PreparedMessage, RcptParameters, Settings, SpoolEntry,
+        SpoolRecipient,
+    };
     use testkit::ManualClock;
 
     use super::*;
@@ -189,10 +192,10 @@ mod tests {
             let entry = SpoolEntry {
                 account: None,
                 reverse_path: "a@b.test".to_owned(),
-                envelope_json: "{}".to_owned(),
+                parameters: MailParameters::default(),
                 recipients: vec![SpoolRecipient {
                     forward_path: "x@a.test".to_owned(),
-                    parameters_json: "{}".to_owned(),
+                    parameters: RcptParameters::default(),
                 }],
             };
             let message = PreparedMessage::new(b"a: b\r\n\r\nbody".to_vec());

@@ -16,7 +16,6 @@ use tokio::sync::OnceCell;
 
 use crate::answer::Answer;
 use crate::counters::add;
-use crate::envelope::{Deadline, MailParameters, RcptParameters};
 use crate::queue::Inner;
 use crate::report;
 use crate::settle::{End, Settling};
@@ -32,7 +31,6 @@ pub(crate) struct Local<'a> {
     pub(crate) daemon: QueueDaemonId,
     pub(crate) message: &'a ClaimedMessage,
     pub(crate) recipient: &'a ClaimedRecipient,
-    pub(crate) parameters: &'a MailParameters,
     pub(crate) destination: &'a str,
     pub(crate) content: &'a OutboundContent,
     prepared: &'a Arc<PreparedMessage>,
@@ -45,7 +43,7 @@ impl Local<'_> {
     /// Whether the sender is told of a refusal: who is perhaps not the one who sent it is not
     /// (RFC 5429 §2.1).
     fn may_report(&self) -> bool {
-        self.parameters.verified && !self.message.reverse_path.is_empty()
+        self.message.parameters.verified && !self.message.reverse_path.is_empty()
     }
 }
 
@@ -72,7 +70,6 @@ impl Inner {
         let path = return_path(Some(&message.reverse_path)).into_bytes();
         let bytes = [&path[..], &content.header, &content.body].concat();
         let prepared = self.store.prepare(bytes.clone()).await.map(Arc::new);
-        let parameters = MailParameters::of(message);
         let (mut ends, marked) = (Vec::new(), Marked::new());
         for recipient in &message.recipients {
             let end = match &prepared {
@@ -81,7 +78,6 @@ impl Inner {
                         daemon,
                         message,
                         recipient,
-                        parameters: &parameters,
                         destination,
                         content,
                         prepared,
@@ -180,7 +176,7 @@ impl Inner {
             senders.extend(Address::parse(&local.message.reverse_path));
         }
         // An account sends on what others wrote, too, and may be its sender then (RFC 6009 §6.1).
-        let whose = local.message.account.filter(|_| !local.parameters.sent_on);
+        let whose = local.message.account.filter(|_| !local.message.parameters.sent_on);
         let account = found.account;
         let sender = Address::parse(&local.message.reverse_path).ok();
         let asked = self.store.read(move |tx| {
@@ -215,7 +211,7 @@ impl Inner {
         let (Some(sorter), Some(rules)) = (self.sorter.as_ref(), found.rules) else {
             return Ok(None);
         };
-        let (parameters, own) = (local.parameters, RcptParameters::of(local.recipient));
+        let (parameters, own) = (&local.message.parameters, &local.recipient.parameters);
         let arrival = Arrival {
             account: found.account,
             rules,
@@ -236,7 +232,7 @@ impl Inner {
                 require_tls: parameters.requiretls,
                 tls_optional: parameters.tls_optional,
                 priority: parameters.priority,
-                deadline: parameters.by.as_ref().map(Deadline::known),
+                deadline: parameters.by,
             },
         };
         sorter.sort(arrival).await.map(Some)
@@ -250,8 +246,8 @@ impl Inner {
         plan: Option<&DeliveryPlan>,
         bytes: &[u8],
     ) {
-        let Some(author) = &local.parameters.author else { return };
-        if CalendarMail::is_likely(bytes, local.parameters.placement()) {
+        let Some(author) = &local.message.parameters.author else { return };
+        if CalendarMail::is_likely(bytes, local.message.parameters.placement()) {
             let wishes = plan.and_then(|plan| plan.calendar.clone());
             let accounts = vec![(found.account, wishes)];
             self.store.take_calendar_mail(accounts, bytes.to_vec(), author.clone()).await;
@@ -269,7 +265,7 @@ impl Inner {
         let (daemon, spool, ordinal) = (local.daemon, local.message.id, local.recipient.ordinal);
         let delivery = Delivery {
             mailbox: found.detail.clone(),
-            placement: local.parameters.placement(),
+            placement: local.message.parameters.placement(),
             is_external: local.is_external,
         };
         let (account, prepared) = (found.account, local.prepared.clone());

@@ -6,13 +6,12 @@ use ids::ListId;
 use message::ListMarks;
 use smtp::report::{Action, Prepared, Way};
 use storage::{
-    Address, Fate, MailList, Placement, Post, Poster, PreparedMessage, Settlement, SpoolTerms,
-    StorageError, Urgency,
+    Address, Fate, MailList, MailParameters, Placement, Post, Poster, PreparedMessage, Settlement,
+    SpoolTerms, StorageError, Urgency,
 };
 
 use crate::answer::Answer;
 use crate::counters::add;
-use crate::envelope::MailParameters;
 use crate::local::Local;
 use crate::queue::Inner;
 use crate::settle::End;
@@ -129,8 +128,8 @@ fn post(local: &Local<'_>) -> Post {
         quarantine,
         author,
         ..
-    } = local.parameters.clone();
-    let envelope = MailParameters {
+    } = local.message.parameters.clone();
+    let parameters = MailParameters {
         body,
         smtputf8,
         priority,
@@ -143,8 +142,8 @@ fn post(local: &Local<'_>) -> Post {
     let urgency = Urgency::of_priority(priority.unwrap_or_default());
     Post {
         account: local.message.account,
-        envelope_json: serde_json::json!(envelope).to_string(),
+        parameters,
         terms: SpoolTerms { urgency, ..SpoolTerms::default() },
-        is_quarantined: local.parameters.placement() == Placement::Junk,
+        is_quarantined: local.message.parameters.placement() == Placement::Junk,
     }
 }

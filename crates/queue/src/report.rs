@@ -2,10 +2,10 @@
 
 use ids::Timestamp;
 use smtp::report::{Action, Line, Parameters};
-use storage::ClaimedRecipient;
+use storage::{ClaimedRecipient, MailParameters};
 
 use crate::answer::Answer;
-use crate::envelope::{MailParameters, RcptParameters, Wish};
+use crate::envelope::{Wish, wants};
 
 /// What a sender must want to hear for an action to be told.
 const fn wish(action: Action) -> Wish {
@@ -22,8 +22,8 @@ pub(crate) fn wanted(
     action: Action,
     (answer, attempted): (&Answer, Option<Timestamp>),
 ) -> Option<Line> {
-    let parameters = RcptParameters::of(recipient);
-    parameters.wants(wish(action)).then(|| line(recipient, parameters, action, (answer, attempted)))
+    let is_wanted = wants(&recipient.parameters, wish(action));
+    is_wanted.then(|| line(recipient, action, (answer, attempted)))
 }
 
 /// The same, though the sender did not ask, unless nothing is to be told.
@@ -32,19 +32,17 @@ pub(crate) fn unasked(
     action: Action,
     (answer, attempted): (&Answer, Option<Timestamp>),
 ) -> Option<Line> {
-    let parameters = RcptParameters::of(recipient);
-    (!parameters.is_never()).then(|| line(recipient, parameters, action, (answer, attempted)))
+    (!recipient.parameters.is_never()).then(|| line(recipient, action, (answer, attempted)))
 }
 
 fn line(
     recipient: &ClaimedRecipient,
-    parameters: RcptParameters,
     action: Action,
     (answer, attempted): (&Answer, Option<Timestamp>),
 ) -> Line {
     Line {
         forward_path: recipient.forward_path.clone(),
-        original: parameters.orcpt,
+        original: recipient.parameters.orcpt.clone(),
         action,
         status: answer.status,
         host: answer.host.clone(),
@@ -54,13 +52,13 @@ fn line(
 }
 
 /// What MAIL said, as reports have it.
-pub(crate) fn parameters(of: MailParameters) -> Parameters {
+pub(crate) fn parameters(of: &MailParameters) -> Parameters {
     Parameters {
         smtputf8: of.smtputf8,
-        ret: of.ret,
-        envelope_id: of.envid,
-        hold: of.hold,
-        deliver_by: of.by.map(|by| by.at()),
+        ret: of.ret.clone(),
+        envelope_id: of.envid.clone(),
+        hold: of.hold.clone(),
+        deliver_by: of.by.map(|by| by.at),
         priority: of.priority,
         requiretls: of.requiretls,
     }

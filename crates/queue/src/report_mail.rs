@@ -8,9 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailauth::Author;
 use message::date::{DateTime, format_rfc5322};
-use storage::{Address, PreparedMessage, SpoolEntry, SpoolRecipient, StorageError};
+use storage::{
+    Address, MailParameters, PreparedMessage, RcptParameters, SpoolEntry, SpoolRecipient,
+    StorageError,
+};
 
-use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::settings::Reporter;
 
@@ -116,7 +118,7 @@ impl Mailed {
         tls: TlsNeed,
     ) -> Result<Self, StorageError> {
         let message = Arc::new(inner.store.prepare(bytes).await?);
-        let envelope = MailParameters {
+        let parameters = MailParameters {
             body: Some("7BIT".to_owned()),
             tls_optional: tls == TlsNeed::None,
             ..MailParameters::default()
@@ -125,10 +127,10 @@ impl Mailed {
             account: None,
             // RFC 5321 §4.5.5: the null path, so that no report on a report can come of it.
             reverse_path: String::new(),
-            envelope_json: serde_json::json!(envelope).to_string(),
+            parameters,
             recipients: vec![SpoolRecipient {
                 forward_path: address.to_string(),
-                parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+                parameters: RcptParameters::never(),
             }],
         };
         Ok(Self { message, entry })

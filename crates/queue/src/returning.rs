@@ -7,9 +7,11 @@
 
 use std::sync::Arc;
 
-use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, WriteTx};
+use storage::{
+    MailParameters, PreparedMessage, RcptParameters, SpoolEntry, SpoolRecipient, SpoolTerms,
+    StorageError, WriteTx,
+};
 
-use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::settle::Settling;
 
@@ -28,7 +30,7 @@ impl Inner {
         settling: &Settling<'_>,
     ) -> Result<Option<Returned>, StorageError> {
         let Settling { message, content, .. } = settling;
-        let parameters = MailParameters::of(message);
+        let parameters = &message.parameters;
         let (true, Some(account)) = (parameters.unkept, message.account) else { return Ok(None) };
         if content.is_empty() {
             return Ok(None);
@@ -49,9 +51,9 @@ impl Inner {
 
 /// Of what becomes of it now nobody is told either. What a script would refuse, its sender being
 /// known, that script puts among the spam instead.
-fn entry(reverse_path: String, forward_path: String, parameters: MailParameters) -> SpoolEntry {
-    let MailParameters { body, smtputf8, requiretls, tls_optional, .. } = parameters;
-    let envelope = MailParameters {
+fn entry(reverse_path: String, forward_path: String, copy: &MailParameters) -> SpoolEntry {
+    let MailParameters { body, smtputf8, requiretls, tls_optional, .. } = copy.clone();
+    let parameters = MailParameters {
         body,
         smtputf8,
         requiretls,
@@ -62,11 +64,8 @@ fn entry(reverse_path: String, forward_path: String, parameters: MailParameters)
     SpoolEntry {
         account: None,
         reverse_path,
-        envelope_json: serde_json::json!(envelope).to_string(),
-        recipients: vec![SpoolRecipient {
-            forward_path,
-            parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
-        }],
+        parameters,
+        recipients: vec![SpoolRecipient { forward_path, parameters: RcptParameters::never() }],
     }
 }
 

@@ -13,7 +13,6 @@ use storage::{
 
 use crate::answer::Answer;
 use crate::counters::add;
-use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::report;
 use crate::returning::Returned;
@@ -176,7 +175,7 @@ impl Inner {
         now: Timestamp,
         chance: f64,
     ) -> Decided {
-        let by = MailParameters::of(settling.message).by;
+        let by = settling.message.parameters.by;
         let expired = self.until(settling.message) <= now;
         let (fate, action, answer) = match end {
             End::Sent { answer, confirms } => {
@@ -190,7 +189,7 @@ impl Inner {
                 let answer = Answer { text, ..answer.clone() };
                 (Fate::Failed, Some(Action::Failed), Some(answer))
             }
-            End::Deferred(_) | End::Unasked(_) if by.as_ref().is_some_and(|by| by.ended(now)) => {
+            End::Deferred(_) | End::Unasked(_) if by.is_some_and(|by| by.is_over(now)) => {
                 (Fate::Failed, Some(Action::Failed), Some(Answer::past_deadline()))
             }
             End::Deferred(answer) => {
@@ -272,7 +271,7 @@ impl Inner {
             hostname: &settings.hostname,
             signatory: settings.signatory.as_deref(),
             reverse_path: &reverse_path,
-            parameters: report::parameters(MailParameters::of(message)),
+            parameters: report::parameters(&message.parameters),
             created: message.created,
             content: settling.content,
             lines,
@@ -286,7 +285,7 @@ impl Inner {
 
     /// Where the sender of a message hears of it; `None`: nowhere.
     async fn told_as(&self, message: &ClaimedMessage) -> Result<Option<String>, StorageError> {
-        let parameters = MailParameters::of(message);
+        let parameters = &message.parameters;
         // RFC 5321 §6.2: a report to who never sent anything helps nobody.
         if parameters.doubtful {
             return Ok(None);
@@ -310,13 +309,8 @@ impl Inner {
         let settings = self.settings();
         let key = settings.rewriting.as_ref()?;
         let address = message::address::Address::parse_path(reverse_path.as_bytes()).ok()?;
-        let original = || srs::reverse(&address, key, self.day()).ok();
+        let original = || srs::reverse(&address, key, srs::day_of(self.store.now().as_secs())).ok();
         srs::is_rewritten(&address).then(|| original().map(|original| original.to_string()))
-    }
-
-    /// The number of the day today.
-    fn day(&self) -> u32 {
-        u32::try_from(self.store.now().as_secs().div_euclid(86_400)).unwrap_or(0)
     }
 
     /// Remembers, counts and logs what is on stable storage.
@@ -376,8 +370,7 @@ fn bounced(settling: &Settling<'_>, decided: &[Decided]) -> Vec<Bounced> {
     let message = settling.message;
     let failed = settling.ends.iter().zip(decided);
     let failed = failed.filter(|(_, decided)| decided.is_failed());
-    let (Some(account), Some(uid)) = (message.account, MailParameters::of(message).meeting())
-    else {
+    let (Some(account), Some(uid)) = (message.account, message.parameters.meeting()) else {
         return Vec::new();
     };
     let of = |((recipient, _), _): (&(ClaimedRecipient, End), _)| Bounced {

@@ -10,7 +10,6 @@ use storage::{
 
 use crate::ahead::load;
 use crate::answer::Answer;
-use crate::envelope::MailParameters;
 use crate::queue::Inner;
 use crate::settle::{End, Settling};
 
@@ -106,7 +105,7 @@ impl Inner {
 
     fn ends_by_destination(&self, message: &ClaimedMessage, which: Overdue) -> Vec<(String, Ends)> {
         let now = self.store.now();
-        let returned = MailParameters::of(message).by.is_some_and(|by| by.ended(now));
+        let returned = message.parameters.by.is_some_and(|by| by.is_over(now));
         let mut found: Vec<(String, Ends)> = Vec::new();
         for recipient in &message.recipients {
             let destination = spool_destination(&recipient.forward_path);

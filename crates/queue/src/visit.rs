@@ -13,7 +13,7 @@ use self::passing::RefusedSender;
 use crate::ahead::Ahead;
 use crate::answer::Answer;
 use crate::delivery::Server;
-use crate::envelope::MailParameters;
+use crate::envelope::is_binary;
 use crate::hand::Hand;
 use crate::hosts::Exit;
 use crate::policy::{Need, StsPolicy};
@@ -234,8 +234,8 @@ impl Visit {
                 return Course::On;
             }
         };
-        let deadline = MailParameters::of(message).by;
-        if deadline.is_some_and(|by| by.ended(self.inner.store.now())) {
+        let deadline = message.parameters.by;
+        if deadline.is_some_and(|by| by.is_over(self.inner.store.now())) {
             // RFC 2852 §4.1.3: no further attempt.
             let end = End::Expired(Answer::past_deadline());
             let ends = message.recipients.iter().map(|one| (one.clone(), end.clone())).collect();
@@ -256,7 +256,7 @@ impl Visit {
     /// Signs what was made in the transaction that spooled it, where nobody could (RFC 6376 §5).
     async fn signed(&self, message: &ClaimedMessage, content: OutboundContent) -> OutboundContent {
         let signatory = self.inner.settings().signatory.clone();
-        let Some(signatory) = signatory.filter(|_| MailParameters::of(message).sign) else {
+        let Some(signatory) = signatory.filter(|_| message.parameters.sign) else {
             return content;
         };
         let whole = [&content.header[..], &content.body].concat();
@@ -297,7 +297,7 @@ impl Visit {
             return (ends, course);
         }
         self.begin_anew();
-        if !content.is_text() && !MailParameters::of(message).is_binary() {
+        if !content.is_text() && !is_binary(&message.parameters) {
             // RFC 5321 §2.3.8: bare CR and LF are not sent; nothing that came by SMTP has them.
             let end = End::Failed(Answer::ours(5, 6, 0, "the message has bare CR or LF"));
             ends.extend(pending.into_iter().map(|one| (one, end.clone())));
@@ -395,7 +395,7 @@ impl Visit {
 
 /// RFC 8689 §4.1: REQUIRETLS counts before the header field. §5: a report is not lost for it.
 fn need_of(message: &ClaimedMessage) -> Need {
-    let parameters = MailParameters::of(message);
+    let parameters = &message.parameters;
     match (parameters.requiretls, parameters.tls_optional) {
         (true, _) if message.reverse_path.is_empty() => Need::Policy,
         (true, _) => Need::Certainty,

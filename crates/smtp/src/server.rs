@@ -26,6 +26,7 @@ mod posting;
 mod readdressing;
 mod reception;
 mod recipients;
+mod removal;
 mod report_inbox;
 mod sign_in;
 mod spooling;

@@ -128,10 +128,10 @@ pub use search::{
 pub use settings::{Blobs, Database, Settings};
 pub use sort_keys::{MailboxKeys, SortKeys, SortWant, ThreadRow};
 pub use spool::{
-    Claim, ClaimedMessage, ClaimedRecipient, Deadline, DestinationBacklog, Fate, Overdue,
-    OverdueCursor, OverdueSlice, Settlement, SpoolChange, SpoolEntry, SpoolFilter, SpoolNotices,
-    SpoolRecipient, SpoolRow, SpoolRowRecipient, SpoolTerms, SpoolTotals, TraceEvent, TraceRow,
-    Urgency, WhenLate, spool_destination,
+    Claim, ClaimedMessage, ClaimedRecipient, Deadline, DestinationBacklog, Fate, MailParameters,
+    Overdue, OverdueCursor, OverdueSlice, RcptParameters, Settlement, SpoolChange, SpoolEntry,
+    SpoolFilter, SpoolNotices, SpoolRecipient, SpoolRow, SpoolRowRecipient, SpoolTerms,
+    SpoolTotals, TraceEvent, TraceRow, Urgency, WhenLate, spool_destination,
 };
 pub use statistics::{BATCH_SIZES, COMMIT_MICROS, StatisticsSnapshot};
 pub use store::Store;

@@ -8,6 +8,7 @@ mod sharing;
 mod support;
 mod update;
 
+use message::date::{DateTime, format_rfc3339};
 use storage::{
     Account, Collection, CollectionKind, CollectionRights, CollectionShare, DeadProperty, Home,
     Lock, Object,
@@ -291,8 +292,7 @@ pub(crate) fn http_date(at: ids::Timestamp) -> String {
 
 /// RFC 4918 §15.1: RFC 3339.
 fn rfc3339(at: ids::Timestamp) -> String {
-    let Ok(at) = jiff::Timestamp::from_second(at.as_secs()) else { return String::new() };
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    format_rfc3339(DateTime::from_unix_secs(at.as_secs()))
 }
 
 /// The etag of an object as HTTP writes it.

@@ -75,9 +75,8 @@ fn actions_come_on_top_of_the_command() {
             ("julie@example.test", "actionitems@example.com")
         );
         // So the owner hears of it where nobody takes it.
-        let envelope: serde_json::Value = serde_json::from_str(&sent[0].envelope).unwrap();
-        let noted = ["verified", "doubtful", "sent_on"].map(|name| envelope[name] == true);
-        assert_eq!(noted, [true, false, true], "{envelope}");
+        let mail = &sent[0].mail;
+        assert_eq!((mail.verified, mail.doubtful, mail.sent_on), (true, false, true), "{mail:?}");
         assert_eq!(scene.mailbox("Archive"), [HELLO.trim()]);
         // Deliveries are no events.
         append(scene, "INBOX");

@@ -8,8 +8,9 @@ use mailauth::srs::SrsKey;
 use mailauth::{Author, Signatory, Signing};
 use storage::{
     Address, Agreement, Arrival, ArrivalParameters, Claim, Claimed, Database, Delivery, Fate,
-    MailboxName, NewAccount, Placement, PreparedMessage, Recipient, Resolution, ResponderBody,
-    Role, ScriptName, Settlement, Sorter, StorageError, Store, Verdict, Want,
+    MailParameters, MailboxName, NewAccount, Placement, PreparedMessage, RcptParameters, Recipient,
+    Resolution, ResponderBody, Role, ScriptName, Settlement, Sorter, StorageError, Store, Verdict,
+    Want,
 };
 use testkit::ManualClock;
 
@@ -28,14 +29,13 @@ pub(crate) struct Scene {
 }
 
 /// Something that was sent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) text: String,
-    /// The parameters of MAIL, and of RCPT.
-    pub(crate) envelope: String,
-    pub(crate) recipient: String,
+    pub(crate) mail: MailParameters,
+    pub(crate) rcpt: RcptParameters,
 }
 
 /// Signs and seals by saying so.
@@ -301,8 +301,8 @@ impl Scene {
                     from: message.reverse_path.clone(),
                     to: recipient.forward_path.clone(),
                     text: self.content(message.content),
-                    envelope: message.envelope_json.clone(),
-                    recipient: recipient.parameters_json.clone(),
+                    mail: message.parameters.clone(),
+                    rcpt: recipient.parameters.clone(),
                 });
             }
             self.store
@@ -316,7 +316,7 @@ impl Scene {
                 })
                 .unwrap();
         }
-        sent.sort();
+        sent.sort_by(|a: &Sent, b| (&a.from, &a.to, &a.text).cmp(&(&b.from, &b.to, &b.text)));
         sent
     }
 }

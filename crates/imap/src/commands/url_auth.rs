@@ -5,12 +5,13 @@
 //! before (RFC 4467 §6).
 
 use ids::{AccountId, Timestamp};
+use message::date::parse_rfc3339;
 use storage::{Address, UrlKey};
 
 use super::Ctx;
 use super::part::{self, Place};
 use crate::error::Result;
-use crate::url::{ImapUrl, UrlAccess, UrlAuth, expire_secs};
+use crate::url::{ImapUrl, UrlAccess, UrlAuth};
 
 /// The one mechanism there is (RFC 4467 §2.4.1).
 pub(super) const INTERNAL: &str = "INTERNAL";
@@ -80,7 +81,8 @@ async fn is_open(ctx: &Ctx<'_>, url: &ImapUrl) -> Result<bool> {
     let (Some(auth), Some(server)) = (&url.url_auth, &url.server) else { return Ok(false) };
     if let Some(expire) = &auth.expire {
         // RFC 4467 §3: after that instant the URL must be rejected.
-        let expire = expire_secs(expire).map(Timestamp::from_secs);
+        let expire = parse_rfc3339(expire.as_bytes());
+        let expire = expire.map(|at| Timestamp::from_secs(at.unix_secs()));
         if expire.is_none_or(|expire| ctx.shared.store.now() > expire) {
             return Ok(false);
         }

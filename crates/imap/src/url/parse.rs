@@ -1,7 +1,8 @@
 //! Text -> URL.
 
+use message::date::parse_rfc3339;
+
 use super::escape::{decode, is_achar, is_bchar};
-use super::expire::expire_secs;
 use super::{ImapUrl, UrlAccess, UrlAuth, UrlRange, UrlServer};
 
 /// LIMIT: bytes of a URL: a mailbox of 1,024 bytes, each escaped, a section and an authorization.
@@ -110,7 +111,7 @@ impl ImapUrl {
         if let Some(after) = strip_word(rest, ";EXPIRE=") {
             let end = after.find(';')?;
             let (date, behind) = after.split_at(end);
-            expire_secs(date)?;
+            parse_rfc3339(date.as_bytes())?;
             expire = Some(date.to_owned());
             rest = behind;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use message::date::{DateTime, parse_rfc3339};
 use serde::Deserialize;
 
 use super::{ROWS_MAX, Report, ReportError, ReportKind, Row, clean, domain_of_address};
@@ -108,13 +109,10 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Report>, ReportError> {
     Ok(reports)
 }
 
-/// RFC 3339 §5.6, in UTC or not.
+/// RFC 3339 §5.6, in UTC or not, by its note with a space in place of `T` as well.
 /// QUIRK(Microsoft): it writes no offset, and means UTC.
 fn parse_time(text: &str) -> Option<i64> {
-    let in_utc = |text: &str| {
-        let time: jiff::civil::DateTime = text.parse().ok()?;
-        time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|time| time.timestamp())
-    };
-    let time: Option<jiff::Timestamp> = text.parse().ok().or_else(|| in_utc(text));
-    time.map(jiff::Timestamp::as_second)
+    let text = text.replacen(' ', "T", 1);
+    let in_utc = || parse_rfc3339(format!("{text}Z").as_bytes());
+    parse_rfc3339(text.as_bytes()).or_else(in_utc).map(DateTime::unix_secs)
 }

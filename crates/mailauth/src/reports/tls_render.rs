@@ -5,6 +5,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use message::address::Address;
+use message::date::{DateTime, format_rfc3339};
 use serde::Serialize;
 
 /// LIMIT: addresses of one domain that are told.
@@ -187,7 +188,7 @@ impl TlsReport {
 
 /// RFC 3339 §5.6.
 fn time(secs: i64) -> String {
-    jiff::Timestamp::from_second(secs).map(|time| time.to_string()).unwrap_or_default()
+    format_rfc3339(DateTime::from_unix_secs(secs))
 }
 
 /// Where the record at `_smtp._tls` of a domain has reports sent (RFC 8460 §3).

@@ -2,6 +2,7 @@
 
 use auth::NewSecret;
 use ids::Timestamp;
+use message::date::{DateTime, format_rfc3339};
 use storage::{AccessKey, Protocols};
 
 use super::account::{load, parse};
@@ -99,6 +100,5 @@ fn row(key: AccessKey) -> AccessKeyRow {
 
 /// RFC 3339, to the second.
 pub(super) fn instant(at: Timestamp) -> String {
-    let second = at.as_micros().div_euclid(1_000_000);
-    jiff::Timestamp::from_second(second).map(|at| at.to_string()).unwrap_or_default()
+    format_rfc3339(DateTime::from_unix_secs(at.as_secs()))
 }

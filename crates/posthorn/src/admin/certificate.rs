@@ -2,6 +2,7 @@
 
 use storage::AcmeCertificate;
 
+use super::access_key::instant;
 use super::text::refusal;
 use super::{Admin, CertificateRow, Refusal, Response};
 
@@ -31,13 +32,10 @@ impl Admin {
 }
 
 fn row(row: AcmeCertificate) -> CertificateRow {
-    let text = |at: ids::Timestamp| {
-        jiff::Timestamp::from_second(at.as_secs()).map(|at| at.to_string()).unwrap_or_default()
-    };
     CertificateRow {
         names: row.each_name().map(str::to_owned).collect(),
-        ends: if row.chain.is_empty() { String::new() } else { text(row.ends) },
-        due: text(row.due),
+        ends: if row.chain.is_empty() { String::new() } else { instant(row.ends) },
+        due: instant(row.due),
         failures: row.failures,
         problem: row.problem,
     }

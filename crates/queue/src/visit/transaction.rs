@@ -3,7 +3,7 @@
 use super::{Course, Visit};
 use crate::answer::Answer;
 use crate::delivery::{concerns_server, end_of};
-use crate::envelope::{MailParameters, outbound};
+use crate::envelope::outbound;
 use crate::settle::{Confirms, End};
 use message::{Limits, to_seven_bit};
 use smtp::client::{Capabilities, Outbound, OutboundContent, Outcome, Verdict};
@@ -113,7 +113,7 @@ impl Visit {
 /// as it came, to servers that know nothing of UTF-8 as well, as other servers have it.
 fn is_utf8_header(message: &ClaimedMessage, header: &[u8], server: &Capabilities) -> bool {
     let is_fit = server.smtputf8 && std::str::from_utf8(header).is_ok();
-    !header.is_ascii() && (MailParameters::of(message).smtputf8 || is_fit)
+    !header.is_ascii() && (message.parameters.smtputf8 || is_fit)
 }
 
 /// RFC 6152 §3 and RFC 3030 §3: what a server does not take is converted, where that can be done.

@@ -1,11 +1,11 @@
 //! Calendar messages in what the queue brings to mailboxes here.
 
 use storage::{
-    Address, Home, NewAccount, NewList, Posting, PreparedMessage, SpoolEntry, SpoolRecipient,
-    SpoolTerms,
+    Address, Home, NewAccount, NewList, Posting, PreparedMessage, RcptParameters, SpoolEntry,
+    SpoolRecipient, SpoolTerms,
 };
 
-use crate::scene::Scene;
+use crate::scene::{Scene, read};
 
 fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
@@ -49,11 +49,11 @@ async fn spool(scene: &Scene, uid: &str, to: &str, envelope: &str) {
     );
     let message = PreparedMessage::new(text.into_bytes());
     let recipient =
-        SpoolRecipient { forward_path: to.to_owned(), parameters_json: "{}".to_owned() };
+        SpoolRecipient { forward_path: to.to_owned(), parameters: RcptParameters::default() };
     let entry = SpoolEntry {
         account: None,
         reverse_path: "dan@elsewhere.test".to_owned(),
-        envelope_json: envelope.to_owned(),
+        parameters: read(envelope),
         recipients: vec![recipient],
     };
     let write =

@@ -2,9 +2,9 @@
 
 use ids::Clock as _;
 use queue::{Reach, RelayTls};
-use storage::{PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
+use storage::{PreparedMessage, RcptParameters, SpoolEntry, SpoolRecipient, SpoolTerms};
 
-use crate::scene::{Scene, one_long_visit};
+use crate::scene::{Scene, one_long_visit, read};
 use crate::server::{Behaviour, Drop, Server};
 
 const JULIE: &str = "julie@here.test";
@@ -201,10 +201,10 @@ async fn servers_of_seven_bits_get_seven() {
         let entry = SpoolEntry {
             account: None,
             reverse_path: JULIE.to_owned(),
-            envelope_json: r#"{"body":"8BITMIME"}"#.to_owned(),
+            parameters: read(r#"{"body":"8BITMIME"}"#),
             recipients: vec![SpoolRecipient {
                 forward_path: to.to_owned(),
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             }],
         };
         scene.store.write("send", move |tx| tx.spool_on(SpoolTerms::default(), entry, &message))
@@ -260,10 +260,10 @@ async fn a_message_as_large_as_may_be_goes_back() {
     let entry = SpoolEntry {
         account: None,
         reverse_path: JULIE.to_owned(),
-        envelope_json: r#"{"ret":"FULL"}"#.to_owned(),
+        parameters: read(r#"{"ret":"FULL"}"#),
         recipients: vec![SpoolRecipient {
             forward_path: "x@a.test".to_owned(),
-            parameters_json: "{}".to_owned(),
+            parameters: RcptParameters::default(),
         }],
     };
     let send = scene.store.write("send", move |tx| tx.spool(entry, &message));
@@ -496,10 +496,10 @@ async fn a_host_that_is_not_fit_is_not_the_last_word() {
     let entry = SpoolEntry {
         account: None,
         reverse_path: JULIE.to_owned(),
-        envelope_json: r#"{"body":"8BITMIME","smtputf8":true}"#.to_owned(),
+        parameters: read(r#"{"body":"8BITMIME","smtputf8":true}"#),
         recipients: vec![SpoolRecipient {
             forward_path: "x@two.test".to_owned(),
-            parameters_json: "{}".to_owned(),
+            parameters: RcptParameters::default(),
         }],
     };
     let spool =
@@ -526,10 +526,10 @@ async fn headers_outside_ascii_go_as_they_were_announced() {
         let entry = SpoolEntry {
             account: None,
             reverse_path: JULIE.to_owned(),
-            envelope_json: format!(r#"{{"body":"8BITMIME","smtputf8":{smtputf8}}}"#),
+            parameters: read(&format!(r#"{{"body":"8BITMIME","smtputf8":{smtputf8}}}"#)),
             recipients: vec![SpoolRecipient {
                 forward_path: to.to_owned(),
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             }],
         };
         scene.store.write("send", move |tx| tx.spool_on(SpoolTerms::default(), entry, &message))

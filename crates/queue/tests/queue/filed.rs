@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use ids::AccountId;
 use storage::{
-    Address, Arrival, Claimed, Database, DeliveryPlan, NewAccount, Outgoing, PreparedMessage,
-    ScriptName, Sorter, Sorting, SpoolEntry, SpoolRecipient, SpoolTerms, Verdict,
+    Address, Arrival, Claimed, Database, DeliveryPlan, MailParameters, NewAccount, Outgoing,
+    PreparedMessage, RcptParameters, ScriptName, Sorter, Sorting, SpoolEntry, SpoolRecipient,
+    SpoolTerms, Verdict,
 };
 
 use crate::scene::Scene;
@@ -19,13 +20,13 @@ impl Sorter for Onward {
     fn sort<'a>(&'a self, arrival: Arrival<'a>) -> Sorting<'a> {
         let recipient = SpoolRecipient {
             forward_path: "far@a.test".to_owned(),
-            parameters_json: r#"{"notify":"NEVER"}"#.to_owned(),
+            parameters: RcptParameters::never(),
         };
         let send = Outgoing {
             entry: SpoolEntry {
                 account: Some(arrival.account),
                 reverse_path: arrival.reverse_path.to_owned(),
-                envelope_json: "{}".to_owned(),
+                parameters: MailParameters::default(),
                 recipients: vec![recipient],
             },
             message: Arc::new(PreparedMessage::new(arrival.message.to_vec())),

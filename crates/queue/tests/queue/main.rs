@@ -180,7 +180,7 @@ async fn who_was_rewritten_is_told_under_their_own_address() {
     (0..8).for_each(|_| a.then(refusing.clone()));
     let key = SrsKey::new([7; 32]);
     let scene = Scene::with(&[&a], |settings| settings.rewriting = Some(key.clone())).await;
-    let day = u32::try_from(scene.clock.now().as_secs() / 86_400).unwrap();
+    let day = mailauth::srs::day_of(scene.clock.now().as_secs());
     let rewritten = |key: &SrsKey| {
         let sender = message::address::Address::parse_path(b"max@b.test").unwrap();
         mailauth::srs::forward(&sender, "here.test", key, day).unwrap().to_string()

@@ -5,7 +5,7 @@ use mailauth::srs::SrsKey;
 use storage::{Address, PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
 
 use crate::replying;
-use crate::scene::Scene;
+use crate::scene::{Scene, read};
 use crate::server::Server;
 
 const COPY: &str = "Delivered-To: julie@here.test\r\nSubject: x\r\n\r\nHello.\r\n";
@@ -25,14 +25,14 @@ async fn send_text_on(
 ) -> SpoolId {
     let message = PreparedMessage::new(text.as_bytes().to_vec());
     let [from, to] = [from, to].map(str::to_owned);
-    let [envelope_json, parameters_json] = [envelope, parameters].map(str::to_owned);
+    let (mail, parameters) = (read(envelope), read(parameters));
     let spooled = scene.store.write("copy", move |tx| {
         let julie = tx.find_account(&Address::parse("julie@here.test")?)?;
         let entry = SpoolEntry {
             account: julie.map(|julie| julie.id),
             reverse_path: from,
-            envelope_json,
-            recipients: vec![SpoolRecipient { forward_path: to, parameters_json }],
+            parameters: mail,
+            recipients: vec![SpoolRecipient { forward_path: to, parameters }],
         };
         tx.spool_on(SpoolTerms::default(), entry, &message)
     });
@@ -50,7 +50,7 @@ async fn who_sent_it_on_gets_it_where_nobody_is_told() {
     let a = refusing().await;
     let key = SrsKey::new([7; 32]);
     let scene = Scene::with(&[&a], |settings| settings.rewriting = Some(key.clone())).await;
-    let day = u32::try_from(ids::Clock::now(&*scene.clock).as_secs() / 86_400).unwrap();
+    let day = mailauth::srs::day_of(ids::Clock::now(&*scene.clock).as_secs());
     let sender = message::address::Address::parse_path(b"max@b.test").unwrap();
     let rewritten = mailauth::srs::forward(&sender, "here.test", &key, day).unwrap().to_string();
     let doubtful = r#"{"body":"7BIT","doubtful":true,"unkept":true}"#;

@@ -14,6 +14,11 @@ use testkit::ManualClock;
 
 use crate::server::Server;
 
+/// Parameters of MAIL or RCPT, as the spool has them.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).unwrap()
+}
+
 /// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` and of `two.test`, which has two
 /// servers, alone where they are; asked for `panic.test` it panics.
 struct FewNames;
@@ -192,12 +197,12 @@ impl Scene {
         let message = PreparedMessage::new(text);
         let recipient = |path: &&str| SpoolRecipient {
             forward_path: (*path).to_owned(),
-            parameters_json: parameters.to_owned(),
+            parameters: read(parameters),
         };
         let entry = SpoolEntry {
             account: None,
             reverse_path: from.to_owned(),
-            envelope_json: envelope.to_owned(),
+            parameters: read(envelope),
             recipients: to.iter().map(recipient).collect(),
         };
         self.store.write("send", move |tx| tx.spool_on(terms, entry, &message)).await.unwrap().value

@@ -1,7 +1,7 @@
 //! Values of the parameters of MAIL that say on what terms a message is sent on.
 
 use ids::Timestamp;
-use message::date::Day;
+use message::date::parse_rfc3339;
 
 use crate::error::SyntaxError;
 use crate::types::{ByMode, DeliverBy, Hold, Priority};
@@ -10,7 +10,6 @@ use crate::types::{ByMode, DeliverBy, Hold, Priority};
 const HOLD_DIGITS_MAX: usize = 9;
 /// RFC 2852 §4: `by-time = ["-" / "+"]1*9digit`.
 const BY_DIGITS_MAX: usize = 9;
-const DAY_SECS: i64 = 86_400;
 
 /// RFC 4865 §3: `hold-for-param = "HOLDFOR=" future-release-interval`.
 pub(super) fn parse_hold_for(value: Option<&str>) -> Result<Hold, SyntaxError> {
@@ -60,37 +59,14 @@ pub(super) fn parse_priority(value: Option<&str>) -> Result<Priority, SyntaxErro
 
 /// RFC 3339 §5.6: `date-time`, in UTC alone (RFC 4865 §3).
 fn date_time_utc(text: &str) -> Option<Timestamp> {
-    let (date, time) = text.strip_suffix(['Z', 'z'])?.split_once(['T', 't'])?;
-    let [year, month, day] = fixed(date, '-', [4, 2, 2])?;
-    let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let [hour, minute, second] = fixed(whole, ':', [2, 2, 2])?;
-    digits(fraction, usize::MAX)?;
-    // RFC 3339 §5.7: 60 is a leap second.
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let narrow = |number: i64| u32::try_from(number).ok();
-    let day = Day::from_civil(i32::try_from(year).ok()?, narrow(month)?, narrow(day)?)?;
-    let secs = i64::from(day.get()) * DAY_SECS + hour * 3600 + minute * 60 + second;
-    Some(Timestamp::from_secs(secs))
-}
-
-/// Three numbers of these lengths.
-fn fixed(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
-    let mut words = text.split(separator);
-    let mut numbers = [0; 3];
-    for (number, length) in numbers.iter_mut().zip(lengths) {
-        let word = words.next().filter(|word| word.len() == length)?;
-        *number = digits(word, length)?;
-    }
-    words.next().is_none().then_some(numbers)
+    let at = text.ends_with(['Z', 'z']).then(|| parse_rfc3339(text.as_bytes()))?;
+    at.map(|at| Timestamp::from_secs(at.unix_secs()))
 }
 
 /// At most so many digits, at least one.
 fn digits(text: &str, max: usize) -> Option<i64> {
     let valid = (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    // A fraction of a second may be longer than any number; nobody asks what it is.
-    valid.then(|| text.parse().unwrap_or(i64::MAX))
+    valid.then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use ids::Timestamp;
 use mailauth::{Author, Signatory};
 use storage::{
-    Address, Delivery, DeliveryPlan, Disposition, PreparedMessage, Resolution, SpoolEntry,
-    SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, WriteTx,
+    Address, Delivery, DeliveryPlan, Disposition, MailParameters, PreparedMessage, RcptParameters,
+    Resolution, SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, Store, Urgency, WriteTx,
 };
 
 use crate::client::{OutboundContent, Status};
@@ -213,11 +213,11 @@ pub async fn prepare(
         account: None,
         // RFC 3464 §2: a report has the null sender.
         reverse_path: String::new(),
-        envelope_json: envelope_json(&report.parameters, rendered.eight_bit, rendered.utf8),
+        parameters: mail_parameters(&report.parameters, rendered.eight_bit, rendered.utf8),
         recipients: vec![SpoolRecipient {
             forward_path: reverse_path.to_owned(),
             // RFC 3461 §6.1: of the fate of a report nobody is told.
-            parameters_json: serde_json::json!({ "notify": "NEVER" }).to_string(),
+            parameters: RcptParameters::never(),
         }],
     };
     let terms = SpoolTerms { urgency: report.parameters.urgency(), ..SpoolTerms::default() };
@@ -226,18 +226,14 @@ pub async fn prepare(
 
 /// RFC 6710 §4.6 and RFC 8689 §5: a report has the priority of what it is about, and goes by as safe
 /// a way.
-fn envelope_json(parameters: &Parameters, eight_bit: bool, utf8: bool) -> String {
-    let mut envelope = serde_json::json!({
-        "body": if eight_bit { "8BITMIME" } else { "7BIT" },
-        "smtputf8": utf8,
-    });
-    if let Some(priority) = parameters.priority {
-        envelope["priority"] = priority.into();
+fn mail_parameters(about: &Parameters, eight_bit: bool, utf8: bool) -> MailParameters {
+    MailParameters {
+        body: Some(if eight_bit { "8BITMIME" } else { "7BIT" }.to_owned()),
+        smtputf8: utf8,
+        priority: about.priority,
+        requiretls: about.requiretls,
+        ..MailParameters::default()
     }
-    if parameters.requiretls {
-        envelope["requiretls"] = true.into();
-    }
-    envelope.to_string()
 }
 
 impl Prepared {
@@ -287,7 +283,7 @@ mod tests {
         let entry = SpoolEntry {
             account: None,
             reverse_path: String::new(),
-            envelope_json: "{}".to_owned(),
+            parameters: MailParameters::default(),
             recipients: Vec::new(),
         };
         Outgoing {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use mailauth::dmarc::Policy;
 use mailauth::reports::Observation;
-use mailauth::results::is_forged;
 use mailauth::{Author, Sender};
-use message::EXTERNAL_FIELD;
 use net::MessageResult;
 use storage::{Placement, QuotaResource, Reception, StorageError};
 
@@ -14,10 +12,11 @@ use super::authenticity::Judged;
 use super::calendar_copy::CalendarCopy;
 use super::delivery::{Changed, Delivery, Outcomes};
 use super::incoming::Incoming;
+use super::removal::{Origin, is_removed};
 use super::trace::note_refusal;
 use super::{Flow, Visit, log_refusal};
 use crate::error::{CommandError, Refusal};
-use crate::header::{HeaderFacts, Originators, is_of_checks, remove_fields};
+use crate::header::{HeaderFacts, Originators, remove_fields};
 use crate::settings::Role;
 
 /// LIMIT: authors of one message that are looked up; RFC 5322 §3.6.2 sets no bound, people
@@ -166,22 +165,9 @@ impl Visit<'_> {
         let found = self.check_authenticity(incoming).await?;
         let believed = self.believed_author(incoming);
         let authserv_id = self.server.desk.authserv_id();
-        let from_outside = settings.role != Role::Lmtp;
-        let from_strangers = settings.role == Role::Mx;
+        let origin = Origin::from(settings.role);
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
-            // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and
-            // writes the true one; what is sent on goes without.
-            field.is("Return-Path")
-                // RFC 5322 §3.6.3: a Bcc field is removed before the message is sent, so that
-                // nobody reads who else got it. Many programs leave that to the server.
-                || submitted && (field.is("Bcc") || field.is("Resent-Bcc"))
-                // RFC 8601 §5: a field from outside that has our name is forged.
-                || from_outside
-                    && field.is("Authentication-Results")
-                    && is_forged(field.value, authserv_id)
-                // R-ADDR-13: only this server says so.
-                || field.is(EXTERNAL_FIELD)
-                || from_strangers && is_of_checks(field)
+            is_removed(field, origin, authserv_id)
         });
         if submitted {
             incoming.complete(facts.has_date, &settings.hostname, sender);

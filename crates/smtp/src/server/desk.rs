@@ -341,8 +341,7 @@ impl Desk {
         if self.store.find_recipient(&ours).await? == Resolution::Relay {
             return Ok(None);
         }
-        let day = u32::try_from(self.now().as_secs() / 86_400).unwrap_or(0);
-        match srs::reverse(address, key, day) {
+        match srs::reverse(address, key, srs::day_of(self.now().as_secs())) {
             Ok(original) if is_bounce => Ok(Some(original)),
             Ok(_) => Err(Refusal::BouncesOnly.into()),
             Err(SrsError::TooOld) => Err(Refusal::UnknownRecipient.into()),

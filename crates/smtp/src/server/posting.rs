@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use message::ListMarks;
-use storage::{Placement, Post, PreparedMessage, SpoolTerms, Store};
+use storage::{MailParameters, Placement, Post, PreparedMessage, SpoolTerms, Store};
 
 use super::delivery::Delivery;
 use super::desk::Target;
@@ -17,20 +17,19 @@ use crate::types::Envelope;
 pub(super) fn post(delivery: &Delivery<'_>, body: &str, terms: SpoolTerms) -> Post {
     let parameters = &delivery.envelope.parameters;
     let is_quarantined = delivery.placement == Placement::Junk;
-    let mut envelope = serde_json::json!({
-        "body": body,
-        "smtputf8": parameters.smtputf8,
-        "requiretls": parameters.require_tls,
-        "tls_optional": delivery.tls_optional,
-        "quarantine": is_quarantined,
-    });
-    // A list changes nothing that its author said.
-    if let Some(author) = calendar_author(delivery) {
-        envelope["author"] = author.into();
-    }
+    let parameters = MailParameters {
+        body: Some(body.to_owned()),
+        smtputf8: parameters.smtputf8,
+        requiretls: parameters.require_tls,
+        tls_optional: delivery.tls_optional,
+        quarantine: is_quarantined,
+        // A list changes nothing that its author said.
+        author: calendar_author(delivery).map(str::to_owned),
+        ..MailParameters::default()
+    };
     Post {
         account: delivery.submitter,
-        envelope_json: envelope.to_string(),
+        parameters,
         terms: SpoolTerms { urgency: terms.urgency, ..SpoolTerms::default() },
         is_quarantined,
     }

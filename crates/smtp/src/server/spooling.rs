@@ -3,7 +3,8 @@
 use ids::Timestamp;
 use message::date::{DateTime, format_rfc3339};
 use storage::{
-    CalendarMail, Deadline, Placement, SpoolEntry, SpoolRecipient, SpoolTerms, Urgency, WhenLate,
+    CalendarMail, Deadline, MailParameters, Placement, RcptParameters, SpoolEntry, SpoolRecipient,
+    SpoolTerms, Urgency, WhenLate,
 };
 
 use super::delivery::Delivery;
@@ -15,35 +16,28 @@ use crate::types::{
 /// The envelope as the spool keeps it, with all its recipients.
 pub(super) fn spool_entry(delivery: &Delivery<'_>) -> SpoolEntry {
     let Delivery { envelope, submitter, tls_optional, .. } = *delivery;
-    let parameters = &envelope.parameters;
-    let ret = parameters.ret.map(ret_text);
-    let mut envelope_json = serde_json::json!({
-        "body": body_of(delivery),
-        "smtputf8": parameters.smtputf8,
-        "ret": ret,
-        "envid": parameters.envelope_id.as_ref().map(|id| id.as_str()),
-    });
-    // Hardly any message has one of these.
-    for (name, value) in [
-        ("hold", parameters.hold.map(|hold| render_hold(hold).into())),
-        ("by", parameters.deliver_by.map(|by| deadline_json(by, envelope.at))),
-        ("priority", parameters.priority.map(|priority| priority.get().into())),
-        ("requiretls", parameters.require_tls.then(|| true.into())),
-        ("tls_optional", tls_optional.then(|| true.into())),
-        ("verified", delivery.verified.then(|| true.into())),
-        ("doubtful", (!delivery.is_believed).then(|| true.into())),
+    let asked = &envelope.parameters;
+    let parameters = MailParameters {
+        body: Some(body_of(delivery).to_owned()),
+        smtputf8: asked.smtputf8,
+        ret: asked.ret.map(|ret| ret_text(ret).to_owned()),
+        envid: asked.envelope_id.as_ref().map(|id| id.as_str().to_owned()),
+        hold: asked.hold.map(render_hold),
+        by: asked.deliver_by.map(|by| deadline(by, envelope.at)),
+        priority: asked.priority.map(|priority| priority.get()),
+        requiretls: asked.require_tls,
+        tls_optional,
+        verified: delivery.verified,
+        doubtful: !delivery.is_believed,
         // The queue brings it to a mailbox here.
-        ("author", calendar_author(delivery).map(Into::into)),
-        ("quarantine", (delivery.placement == Placement::Junk).then(|| true.into())),
-    ] {
-        if let Some(value) = value {
-            envelope_json[name] = value;
-        }
-    }
+        author: calendar_author(delivery).map(str::to_owned),
+        quarantine: delivery.placement == Placement::Junk,
+        ..MailParameters::default()
+    };
     SpoolEntry {
         account: submitter,
         reverse_path: sender_text(&envelope.reverse_path),
-        envelope_json: envelope_json.to_string(),
+        parameters,
         recipients: envelope.recipients.iter().map(spool_recipient).collect(),
     }
 }
@@ -91,15 +85,6 @@ pub(super) fn deadline(by: DeliverBy, now: Timestamp) -> Deadline {
     Deadline { at: by.deadline(now), when_late, trace: by.trace }
 }
 
-fn deadline_json(by: DeliverBy, now: Timestamp) -> serde_json::Value {
-    let mode = match by.mode {
-        ByMode::Notify => "N",
-        ByMode::Return => "R",
-    };
-    let at = by.deadline(now).as_micros();
-    serde_json::json!({ "at": at, "mode": mode, "trace": by.trace })
-}
-
 pub(super) fn spool_terms(envelope: &Envelope) -> SpoolTerms {
     let parameters = &envelope.parameters;
     SpoolTerms {
@@ -110,15 +95,11 @@ pub(super) fn spool_terms(envelope: &Envelope) -> SpoolTerms {
 }
 
 fn spool_recipient(recipient: &Recipient) -> SpoolRecipient {
-    let notify = notify_text(recipient.notify);
-    let parameters_json = serde_json::json!({
-        "notify": notify,
-        "orcpt": recipient.original.as_ref().map(|original| original.as_str()),
-    });
-    SpoolRecipient {
-        forward_path: path_text(&recipient.path),
-        parameters_json: parameters_json.to_string(),
-    }
+    let parameters = RcptParameters {
+        notify: notify_text(recipient.notify),
+        orcpt: recipient.original.as_ref().map(|original| original.as_str().to_owned()),
+    };
+    SpoolRecipient { forward_path: path_text(&recipient.path), parameters }
 }
 
 /// A sender as the spool and the trace have it.

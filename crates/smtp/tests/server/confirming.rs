@@ -43,7 +43,10 @@ async fn reports(fixture: &Fixture) -> Vec<(String, String)> {
     for ([from, _, to, parameters], content) in
         fixture.spool().await.into_iter().zip(fixture.spooled_contents())
     {
-        assert_eq!((from.as_str(), parameters.as_str()), ("", r#"{"notify":"NEVER"}"#));
+        assert_eq!(
+            (from.as_str(), parameters.as_str()),
+            ("", r#"{"notify":"NEVER","orcpt":null}"#)
+        );
         let text = whole(fixture, content).await;
         assert!(text.contains("Auto-Submitted: auto-replied\r\n"), "{text}");
         // RFC 3461 §4.3: RET is about failures.

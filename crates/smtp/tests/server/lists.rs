@@ -61,8 +61,9 @@ async fn a_message_to_a_list_is_spooled_for_its_members() {
     assert_eq!(fixture.inbox("alice@here.test").await.len(), 1);
     let spool = fixture.spool().await;
     let of_list = |at: usize| [spool[at][0].as_str(), &spool[at][2], &spool[at][3]];
-    assert_eq!(of_list(0), ["crew+bounces@here.test", "bob@here.test", "{}"]);
-    assert_eq!(of_list(1), ["crew+bounces@here.test", "x@there.test", "{}"]);
+    let nothing = r#"{"notify":null,"orcpt":null}"#;
+    assert_eq!(of_list(0), ["crew+bounces@here.test", "bob@here.test", nothing]);
+    assert_eq!(of_list(1), ["crew+bounces@here.test", "x@there.test", nothing]);
     // What the poster is told, of both.
     assert_eq!([spool[2][0].as_str(), &spool[2][2]], ["", "y@there.test"]);
     assert_eq!(spool.len(), 3);
@@ -92,8 +93,9 @@ async fn who_asks_hears_that_a_list_has_it() {
     let spool = fixture.spool().await;
     let paths: Vec<_> = spool.iter().map(|row| [row[0].as_str(), &row[2], &row[3]]).collect();
     let of_list = "crew+bounces@here.test";
-    let report = ["", "ally@here.test", r#"{"notify":"NEVER"}"#];
-    let expect = [[of_list, "bob@here.test", "{}"], [of_list, "x@there.test", "{}"], report];
+    let report = ["", "ally@here.test", r#"{"notify":"NEVER","orcpt":null}"#];
+    let nothing = r#"{"notify":null,"orcpt":null}"#;
+    let expect = [[of_list, "bob@here.test", nothing], [of_list, "x@there.test", nothing], report];
     assert_eq!(paths, expect);
     fixture.close().await;
 }

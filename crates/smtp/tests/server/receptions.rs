@@ -10,8 +10,9 @@ use smtp::render::Enhanced;
 use smtp::types::Recipient;
 use smtp::{Role, Server};
 use storage::{
-    Address, Arrival, Claim, Claimed, Content, Database, DeliveryPlan, Outgoing, Placement,
-    PreparedMessage, ScriptName, Sorter, Sorting, SpoolEntry, SpoolRecipient, SpoolTerms, Want,
+    Address, Arrival, Claim, Claimed, Content, Database, DeliveryPlan, MailParameters, Outgoing,
+    Placement, PreparedMessage, RcptParameters, ScriptName, Sorter, Sorting, SpoolEntry,
+    SpoolRecipient, SpoolTerms, Want,
 };
 
 use crate::support::{Fixture, settings};
@@ -159,10 +160,14 @@ impl Sorter for Onward {
         let entry = SpoolEntry {
             account: Some(arrival.account),
             reverse_path: arrival.reverse_path.to_owned(),
-            envelope_json: format!("{{\"{}\":{}}}", arrival.verified, arrival.is_believed),
+            parameters: MailParameters {
+                verified: arrival.verified,
+                doubtful: !arrival.is_believed,
+                ..MailParameters::default()
+            },
             recipients: vec![SpoolRecipient {
                 forward_path: "far@there.test".to_owned(),
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             }],
         };
         let send = Outgoing {
@@ -209,14 +214,15 @@ async fn rules_hear_whether_a_sender_is_believed() {
     fixture.desk = fixture.desk.clone().sorting(Arc::new(Onward));
     give_rules(&fixture).await;
     for (role, from, expect) in [
-        (Role::Lmtp, "s@x.test", r#"{"false":true}"#),
-        (Role::Mx, "s@x.test", r#"{"false":true}"#),
-        (Role::Mx, "alice@here.test", r#"{"false":false}"#),
-        (Role::Submission, "alice@here.test", r#"{"true":true}"#),
+        (Role::Lmtp, "s@x.test", (false, true)),
+        (Role::Mx, "s@x.test", (false, true)),
+        (Role::Mx, "alice@here.test", (false, false)),
+        (Role::Submission, "alice@here.test", (true, true)),
     ] {
         send(&fixture, role, from, &["bob@here.test"], "a: b\r\n\r\nc").await;
         let spool = fixture.spool().await;
-        assert_eq!(spool.last().unwrap()[1], expect, "{role:?} {from}");
+        let parameters: MailParameters = serde_json::from_str(&spool.last().unwrap()[1]).unwrap();
+        assert_eq!((parameters.verified, !parameters.doubtful), expect, "{role:?} {from}");
     }
     fixture.close().await;
 }

@@ -93,8 +93,8 @@ impl Rights {
         self.0 == 0
     }
 
-    pub(crate) fn column(self) -> i64 {
-        self.0.into()
+    pub(crate) const fn column(self) -> i64 {
+        self.0 as i64
     }
 
     pub(crate) fn from_column(column: i64) -> Self {

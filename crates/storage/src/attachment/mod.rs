@@ -29,6 +29,7 @@ pub use bring::{AttachmentPlace, AttachmentPlaces};
 pub use change::{AttachmentAction, AttachmentOutcome};
 pub use find::Attachment;
 pub(crate) use put::Managed;
+pub(crate) use uses::ROW_BYTES as ATTACHMENT_ROW_BYTES;
 
 use crate::PreparedMessage;
 use crate::blob::PreparedBlob;

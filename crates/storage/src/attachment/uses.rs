@@ -13,7 +13,7 @@ use crate::sql::Value;
 use crate::{AccountTx, Result};
 
 /// Bytes that one which nothing names counts for beside its own, as versions do.
-const ROW_BYTES: i64 = 512;
+pub(crate) const ROW_BYTES: i64 = 512;
 /// LIMIT: how many are given up at a time.
 const ROWS: i64 = 100;
 

@@ -1,12 +1,39 @@
 //! Invariants of calendars, address books and files.
 
 use super::Findings;
+use crate::attachment::ATTACHMENT_ROW_BYTES;
 use crate::blob::codec;
-use crate::collection::{CollectionName, Home, ObjectName};
+use crate::collection::{
+    CollectionKind, CollectionName, CollectionRights, Components, Home, ObjectName, ShareState,
+    TEAM_NUMBERS_FIRST,
+};
+use crate::object::VERSION_ROW_BYTES;
 use crate::{ReadTx, Result};
 
+// The numbers that the statements have. Those of collections begin where migration 18 says.
+const _: () = {
+    assert!(ATTACHMENT_ROW_BYTES == 512 && VERSION_ROW_BYTES == 512, "version-bytes");
+    assert!(CollectionKind::Calendar.column() == 1, "collection-place and others");
+    assert!(CollectionKind::AddressBook.column() == 2, "collection-place and card-address");
+    assert!(CollectionKind::Inbox.column() == 3, "collection-place");
+    assert!(CollectionKind::Folder.column() == 4, "collection-place");
+    assert!(CollectionKind::Notifications.column() == 5, "collection-place");
+    assert!(Home::Calendars.column() == 1, "collection-place");
+    assert!(Home::AddressBooks.column() == 2, "collection-place");
+    assert!(Home::Files.column() == 3, "collection-place");
+    assert!(Components::EVENT.column() == 1, "default-calendar");
+    let (edit, share) = (CollectionRights::EDIT.column(), CollectionRights::SHARE.column());
+    assert!(share == 31, "collection-share");
+    assert!(share - edit == 16, "outsider");
+    assert!(ShareState::Given.column() == 0, "collection-share");
+    assert!(ShareState::Invited.column() == 1, "outsider");
+    assert!(ShareState::Accepted.column() == 2, "outsider");
+    assert!(ShareState::Declined.column() == 3, "collection-share");
+    assert!(TEAM_NUMBERS_FIRST == 1_099_511_627_776, "outsider");
+};
+
 /// An invariant, what the number counts, and the statement that finds what breaks it.
-const RULES: [(&str, &str, &str); 22] = [
+pub(super) const RULES: [(&str, &str, &str); 22] = [
     (
         "home-views",
         "home view",

@@ -9,6 +9,7 @@
 //! | `uid-validity-unique` | no two mailboxes of an account share a UIDVALIDITY; the account's last one is not below any |
 //! | `used-bytes` | an account's usage, messages and mailboxes are those of its mailboxes, collections, dead properties and the attachments that are named there |
 //! | `alias-count` | an account's number of aliases is right |
+//! | `subscription-count` | an account's number of names it subscribes to is right |
 //! | `alias-limit` | R-ADDR-2: no account has more than 50 |
 //! | `address-primary` | each account has one primary address, in its own domain, and it is the one it shows |
 //! | `address-domain` | addresses hang on domains, not on domain aliases |
@@ -34,11 +35,13 @@
 //! | `acl-grantee` | rights are given to accounts that exist, and to organisation and teams of the owner, never to the owner |
 //! | `annotation-place` | an annotation of a message belongs to one that is there and no older, and counts what it takes |
 //! | `metadata-place` | an annotation belongs to a mailbox or the server, and counts where it should |
+//! | `scram-verifier-of-password` | a SCRAM verifier is of an app password that its account has, or of an account that has a password |
 //! | `password-link` | a link that sets a password is of an account that is not blocked, and good for a week at most |
 //! | `rules-flag` | an account is said to have rules if and only if something is active |
 //! | `rules-single` | R-RESP-1: at most one script and one responder of an account are active |
 //! | `script-size` | a script has the size that its row says |
 //! | `answered-source` | what answered and is remembered is a script or a responder there is |
+//! | `directory-entries` | every account is in the directory of its organisation, unless it is an external one, and in no other |
 //! | `collection-counts` | a collection's numbers are those of its objects |
 //! | `collection-count` | an account's number of collections is right |
 //! | `collection-place` | a collection stands in the home of its kind, has a number of its own, and a name that obeys every rule |
@@ -52,6 +55,10 @@
 //! | `attachment-data` | an attachment has data of the size it is said to have, and an account that exists or none |
 //! | `home-views` | what is noted of a home has numbers of its own, none above the one given last |
 //! | `collection-share` | a collection is shared with accounts that exist, and organisation and teams of its owner, never with its owner |
+//! | `outsider` | somebody elsewhere is invited to a collection or has accepted, has a number of its own, and was invited by its owner or by somebody elsewhere who may share it, and then may not share it on |
+//! | `collection-overlay` | what an account has set for itself is of a collection of somebody else, and no newer than the account |
+//! | `own-alarms` | alarms of one's own are of an account that exists, and in an object of a calendar of somebody else |
+//! | `calendar-proxy` | who acts for an account in its calendars is another account that exists, or a team of its organisation |
 //! | `card-address` | an address in an address book is of a card there, in the account that it is said of |
 //! | `lock-exclusive` | an exclusive lock is alone on its place |
 //! | `names-valid` | R-FOLD-5: mailbox names obey every rule |
@@ -66,6 +73,31 @@
 //!
 //! Uniqueness of addresses, mailbox names and UIDs is the schema's: both engines refuse a second
 //! row. Contents and blobs that nothing names are no finding: they await maintenance.
+
+/// Accounts whose `used_bytes`, `message_count` or `mailbox_count` are wrong: what finds them, and what
+/// puts them right.
+macro_rules! accounts_of_wrong_usage {
+    () => {
+        "SELECT a.id FROM account a LEFT JOIN ( \
+           SELECT account_id, COUNT(*) AS mailboxes, \
+           CAST(SUM(message_count) AS BIGINT) AS messages, \
+           CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
+         LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM collection GROUP BY account_id) c ON c.account_id = a.id \
+         LEFT JOIN (SELECT c.account_id, \
+           CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
+           FROM dead_property p JOIN collection c ON c.id = p.collection_id \
+           GROUP BY c.account_id) p ON p.account_id = a.id \
+         LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
+           FROM attachment WHERE unnamed_since IS NULL \
+           GROUP BY account_id) t ON t.account_id = a.id \
+         WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
+           + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
+         OR a.message_count <> COALESCE(s.messages, 0) \
+         OR a.mailbox_count <> COALESCE(s.mailboxes, 0)"
+    };
+}
 
 mod bytes;
 mod collections;

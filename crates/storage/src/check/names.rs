@@ -1,10 +1,13 @@
 //! Invariants on texts that only the code that writes them can judge.
 
-use message::flag::Flags;
+use message::flag::{Flags, SystemFlags};
 
 use super::Findings;
 use crate::mailbox::check_stored_name;
 use crate::{ReadTx, Result};
+
+// The number that the statement has.
+const _: () = assert!(SystemFlags::ALL.bits() == 31, "flags-canonical");
 
 pub(super) fn check(tx: &mut ReadTx<'_>, findings: &mut Findings) -> Result<()> {
     tx.sql.query("SELECT id, name FROM mailbox", &[], &mut |row| {

@@ -2,8 +2,11 @@
 //! person or a backup.
 
 use ids::{AccountId, CollectionId};
+use message::flag::SystemFlags;
 
-use crate::message_store::Sweeps;
+use crate::attachment::ATTACHMENT_ROW_BYTES;
+use crate::message_store::{EXPUNGED_ROW_BYTES, Sweeps};
+use crate::object::VERSION_ROW_BYTES;
 use crate::{Result, WriteTx};
 
 /// One kind of number that was put right.
@@ -15,8 +18,16 @@ pub struct Repaired {
     pub rows: u64,
 }
 
+// The numbers that the statements have.
+const _: () = {
+    assert!(ATTACHMENT_ROW_BYTES == 512 && VERSION_ROW_BYTES == 512, "version-bytes");
+    assert!(EXPUNGED_ROW_BYTES == 512, "expunged-bytes");
+    assert!(SystemFlags::SEEN.bits() == 1, "mailbox-counts");
+    assert!(SystemFlags::DELETED.bits() == 8, "mailbox-counts");
+};
+
 /// Statements in the order in which one rests on the other.
-const REPAIRS: [(&str, &str); 14] = [
+pub(super) const REPAIRS: [(&str, &str); 14] = [
     ("sweep-place", "UPDATE mailbox SET sweeps = 0 WHERE sweeps <> 0"),
     (
         "mailbox-counts",
@@ -65,37 +76,24 @@ const REPAIRS: [(&str, &str); 14] = [
     ),
     (
         "used-bytes",
-        "UPDATE account SET \
-         used_bytes = (SELECT CAST(COALESCE(SUM(m.size_bytes), 0) AS BIGINT) FROM mailbox m \
-                       WHERE m.account_id = account.id) + \
-                      (SELECT CAST(COALESCE(SUM(c.size_bytes), 0) AS BIGINT) FROM collection c \
-                       WHERE c.account_id = account.id) + \
-                      (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)), 0) \
-                       AS BIGINT) FROM dead_property p JOIN collection c \
-                       ON c.id = p.collection_id WHERE c.account_id = account.id) + \
-                      (SELECT CAST(COALESCE(SUM(t.size_bytes), 0) AS BIGINT) FROM attachment t \
-                       WHERE t.account_id = account.id AND t.unnamed_since IS NULL), \
-         message_count = (SELECT CAST(COALESCE(SUM(m.message_count), 0) AS BIGINT) \
-                          FROM mailbox m WHERE m.account_id = account.id), \
-         mailbox_count = (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.id) \
-         WHERE id IN (SELECT a.id FROM account a LEFT JOIN ( \
-           SELECT account_id, COUNT(*) AS mailboxes, \
-           CAST(SUM(message_count) AS BIGINT) AS messages, \
-           CAST(SUM(size_bytes) AS BIGINT) AS bytes \
-           FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
-           LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
-           FROM collection GROUP BY account_id) c ON c.account_id = a.id \
-           LEFT JOIN (SELECT c.account_id, \
-           CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
-           FROM dead_property p JOIN collection c ON c.id = p.collection_id \
-           GROUP BY c.account_id) p ON p.account_id = a.id \
-           LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
-           FROM attachment WHERE unnamed_since IS NULL \
-           GROUP BY account_id) t ON t.account_id = a.id \
-           WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
-           + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
-           OR a.message_count <> COALESCE(s.messages, 0) \
-           OR a.mailbox_count <> COALESCE(s.mailboxes, 0))",
+        concat!(
+            "UPDATE account SET \
+             used_bytes = (SELECT CAST(COALESCE(SUM(m.size_bytes), 0) AS BIGINT) FROM mailbox m \
+                           WHERE m.account_id = account.id) + \
+                          (SELECT CAST(COALESCE(SUM(c.size_bytes), 0) AS BIGINT) FROM collection c \
+                           WHERE c.account_id = account.id) + \
+                          (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)), 0) \
+                           AS BIGINT) FROM dead_property p JOIN collection c \
+                           ON c.id = p.collection_id WHERE c.account_id = account.id) + \
+                          (SELECT CAST(COALESCE(SUM(t.size_bytes), 0) AS BIGINT) FROM attachment t \
+                           WHERE t.account_id = account.id AND t.unnamed_since IS NULL), \
+             message_count = (SELECT CAST(COALESCE(SUM(m.message_count), 0) AS BIGINT) \
+                              FROM mailbox m WHERE m.account_id = account.id), \
+             mailbox_count = (SELECT COUNT(*) FROM mailbox m WHERE m.account_id = account.id) \
+             WHERE id IN (",
+            accounts_of_wrong_usage!(),
+            ")"
+        ),
     ),
     (
         "expunged-bytes",

@@ -1,17 +1,33 @@
 //! Invariants that SQL can say: each statement finds the rows that break one.
 
+use message::flag::SystemFlags;
+
 use super::Findings;
-use crate::{ReadTx, Result};
+use crate::collection::TEAM_NUMBERS_FIRST;
+use crate::message_store::{ANNOTATION_ROW_BYTES, EXPUNGED_ROW_BYTES};
+use crate::{ALIASES_MAX, PASSWORD_LINK_HOURS_MAX, ReadTx, Result, Rights};
 
 /// A statement that answers with the number of each row that breaks an invariant.
-struct Rule {
-    invariant: &'static str,
+pub(super) struct Rule {
+    pub(super) invariant: &'static str,
     /// What the number counts.
     row: &'static str,
     sql: &'static str,
 }
 
-const RULES: [Rule; 48] = [
+// The numbers that the statements have.
+const _: () = {
+    assert!(ALIASES_MAX == 50, "alias-limit");
+    assert!(ANNOTATION_ROW_BYTES == 64, "annotation-place");
+    assert!(EXPUNGED_ROW_BYTES == 512, "expunged-bytes");
+    assert!(PASSWORD_LINK_HOURS_MAX as i64 * 3_600_000_000 == 604_800_000_000, "password-link");
+    assert!(Rights::ALL.column() == 4095, "acl-grantee");
+    assert!(SystemFlags::SEEN.bits() == 1, "mailbox-counts");
+    assert!(SystemFlags::DELETED.bits() == 8, "mailbox-counts");
+    assert!(TEAM_NUMBERS_FIRST == 1_099_511_627_776, "list-place and team-place");
+};
+
+pub(super) const RULES: [Rule; 48] = [
     Rule {
         invariant: "mailbox-counts",
         row: "mailbox",
@@ -56,28 +72,7 @@ const RULES: [Rule; 48] = [
               WHERE m.uid_validity < 1 OR m.uid_validity > 4294967295 \
               OR m.uid_validity > a.uid_validity_last",
     },
-    Rule {
-        invariant: "used-bytes",
-        row: "account",
-        sql: "SELECT a.id FROM account a LEFT JOIN ( \
-                SELECT account_id, COUNT(*) AS mailboxes, \
-                CAST(SUM(message_count) AS BIGINT) AS messages, \
-                CAST(SUM(size_bytes) AS BIGINT) AS bytes \
-                FROM mailbox GROUP BY account_id) s ON s.account_id = a.id \
-              LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
-                FROM collection GROUP BY account_id) c ON c.account_id = a.id \
-              LEFT JOIN (SELECT c.account_id, \
-                CAST(SUM(OCTET_LENGTH(p.name) + OCTET_LENGTH(p.value)) AS BIGINT) AS bytes \
-                FROM dead_property p JOIN collection c ON c.id = p.collection_id \
-                GROUP BY c.account_id) p ON p.account_id = a.id \
-              LEFT JOIN (SELECT account_id, CAST(SUM(size_bytes) AS BIGINT) AS bytes \
-                FROM attachment WHERE unnamed_since IS NULL \
-                GROUP BY account_id) t ON t.account_id = a.id \
-              WHERE a.used_bytes <> COALESCE(s.bytes, 0) + COALESCE(c.bytes, 0) \
-                + COALESCE(p.bytes, 0) + COALESCE(t.bytes, 0) \
-              OR a.message_count <> COALESCE(s.messages, 0) \
-              OR a.mailbox_count <> COALESCE(s.mailboxes, 0)",
-    },
+    Rule { invariant: "used-bytes", row: "account", sql: accounts_of_wrong_usage!() },
     Rule {
         invariant: "alias-count",
         row: "account",
@@ -379,7 +374,6 @@ const RULES: [Rule; 48] = [
     Rule {
         invariant: "annotation-place",
         row: "mailbox",
-        // 64 is what each counts beside its name and its value.
         sql: "SELECT DISTINCT a.mailbox_id FROM annotation a \
               LEFT JOIN mailbox b ON b.id = a.mailbox_id \
               LEFT JOIN message m ON m.mailbox_id = a.mailbox_id AND m.uid = a.uid \

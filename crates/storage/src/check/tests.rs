@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::testing::{TestStore, flags, on_both_engines};
 use crate::{Delivery, FlagChange, PreparedMessage, Result};
 
@@ -49,6 +51,34 @@ fn broken_by(store: &TestStore, damage: &'static [&'static str]) -> Vec<&'static
         }
     }
     found
+}
+
+/// The names in the table of the module's text, and those that its code gives.
+#[test]
+fn the_table_of_invariants_is_whole() {
+    let table = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let table: Vec<&str> = table.filter_map(|line| line.split('`').next()).collect();
+    let mut named: BTreeSet<&str> = super::rows::RULES.iter().map(|rule| rule.invariant).collect();
+    named.extend(super::collections::RULES.iter().map(|(invariant, ..)| *invariant));
+    for source in [
+        include_str!("mod.rs"),
+        include_str!("bytes.rs"),
+        include_str!("collections.rs"),
+        include_str!("names.rs"),
+        include_str!("rows.rs"),
+        include_str!("sweeps.rs"),
+    ] {
+        let added = source.split("findings.add(\"").skip(1);
+        named.extend(added.filter_map(|rest| rest.split('"').next()));
+    }
+    // Of tests alone: see `check_summaries`.
+    assert!(named.remove("summary-recomputes"));
+    let known: BTreeSet<&str> = table.iter().copied().collect();
+    assert_eq!(known, named);
+    assert_eq!(known.len(), table.len(), "a name is there twice: {table:?}");
+    for (repaired, _) in super::repair::REPAIRS {
+        assert!(known.contains(repaired), "{repaired}");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub enum ShareState {
 }
 
 impl ShareState {
-    pub(super) fn column(self) -> i64 {
+    pub(crate) const fn column(self) -> i64 {
         match self {
             Self::Given => 0,
             Self::Invited => 1,

@@ -33,7 +33,7 @@ pub use invite::{Invite, ShareNews, ShareNotice, ShareNotices, ShareState};
 pub use name::{CollectionName, ObjectName};
 pub use outside_letter::{ShareLetter, ShareLetterNews};
 pub use outsider::Outsider;
-pub(crate) use outsider::is_outsider;
+pub(crate) use outsider::{FIRST as TEAM_NUMBERS_FIRST, is_outsider};
 pub use properties::{CollectionChange, DeadProperty};
 pub use proxy::Proxy;
 pub use rename::CopyDepth;
@@ -55,7 +55,7 @@ pub enum Home {
 }
 
 impl Home {
-    pub(crate) fn column(self) -> i64 {
+    pub(crate) const fn column(self) -> i64 {
         match self {
             Self::Calendars => 1,
             Self::AddressBooks => 2,
@@ -89,7 +89,7 @@ pub enum CollectionKind {
 }
 
 impl CollectionKind {
-    pub(crate) fn column(self) -> i64 {
+    pub(crate) const fn column(self) -> i64 {
         match self {
             Self::Calendar => 1,
             Self::AddressBook => 2,
@@ -177,8 +177,8 @@ impl Components {
         self.0 == 0
     }
 
-    pub(crate) fn column(self) -> i64 {
-        self.0.into()
+    pub(crate) const fn column(self) -> i64 {
+        self.0 as i64
     }
 
     pub(crate) fn from_column(column: i64) -> Self {

@@ -4,8 +4,8 @@
 use super::Collection;
 use crate::sql::Value;
 use crate::{
-    AccountTx, Address, CollectionRights, LimitKind, PreparedMessage, Result, SpoolEntry,
-    SpoolRecipient, StorageError,
+    AccountTx, Address, CollectionRights, LimitKind, MailParameters, PreparedMessage,
+    RcptParameters, Result, SpoolEntry, SpoolRecipient, StorageError,
 };
 
 /// LIMIT: bytes of a calendar that goes along.
@@ -116,12 +116,16 @@ impl AccountTx<'_, '_> {
             reverse_path: letter.from,
             // What signs for the domain of the author does so when it is sent.
             // RFC 3461 §4.3: what comes back does not bring the secret along.
-            envelope_json: format!(
-                "{{\"body\":\"7BIT\",\"ret\":\"HDRS\",\"smtputf8\":{smtputf8},\"sign\":true}}"
-            ),
+            parameters: MailParameters {
+                body: Some("7BIT".to_owned()),
+                ret: Some("HDRS".to_owned()),
+                sign: true,
+                smtputf8,
+                ..MailParameters::default()
+            },
             recipients: vec![SpoolRecipient {
                 forward_path: letter.to,
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             }],
         };
         self.tx.spool(entry, &message).map(drop)

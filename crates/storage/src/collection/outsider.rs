@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Numbers from here on are of teams, lists and outsiders; no store has as many accounts.
-const FIRST: i64 = 1 << 40;
+pub(crate) const FIRST: i64 = 1 << 40;
 /// LIMIT: people with whom somebody elsewhere shares a calendar on.
 const ONWARD_MAX: u64 = 20;
 /// LIMIT: somebody is written to again after this long.

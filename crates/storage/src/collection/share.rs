@@ -47,8 +47,8 @@ impl CollectionRights {
         self.0 == 0
     }
 
-    pub(super) fn column(self) -> i64 {
-        (self.0 & Self::SHARE.0).into()
+    pub(crate) const fn column(self) -> i64 {
+        (self.0 & Self::SHARE.0) as i64
     }
 
     pub(super) fn from_column(column: i64) -> Self {

@@ -4,8 +4,8 @@ use ids::{AccountId, ListId, SpoolId};
 
 use super::{MailList, Posting};
 use crate::{
-    Address, PreparedMessage, ReadTx, Resolution, Result, SpoolEntry, SpoolRecipient, SpoolTerms,
-    StorageError, WriteTx,
+    Address, MailParameters, PreparedMessage, RcptParameters, ReadTx, Resolution, Result,
+    SpoolEntry, SpoolRecipient, SpoolTerms, StorageError, WriteTx,
 };
 
 /// The details under which a list takes what comes back, for its owner. The first is the one its
@@ -29,9 +29,8 @@ pub struct Poster<'a> {
 pub struct Post {
     /// Who posted it, where that is an account.
     pub account: Option<AccountId>,
-    /// The parameters of MAIL FROM, as JSON: none that came with the message for reports (RFC 3461
-    /// §5.2.7.1).
-    pub envelope_json: String,
+    /// The parameters of MAIL FROM: none that came with the message for reports (RFC 3461 §5.2.7.1).
+    pub parameters: MailParameters,
     /// On what terms it is sent.
     pub terms: SpoolTerms,
     /// Checks have found it suspicious: it goes to accounts here, and nowhere else.
@@ -127,13 +126,14 @@ impl WriteTx<'_> {
             // It was accepted, so somebody has to get it.
             paths.push(found.owner_path());
         }
-        let recipients = paths
-            .into_iter()
-            .map(|forward_path| SpoolRecipient { forward_path, parameters_json: "{}".to_owned() });
+        let recipients = paths.into_iter().map(|forward_path| SpoolRecipient {
+            forward_path,
+            parameters: RcptParameters::default(),
+        });
         let entry = SpoolEntry {
             account: post.account,
             reverse_path: found.reverse_path(),
-            envelope_json: post.envelope_json,
+            parameters: post.parameters,
             recipients: recipients.collect(),
         };
         self.spool_on(post.terms, entry, message)

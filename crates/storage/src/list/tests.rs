@@ -62,7 +62,7 @@ fn post(store: &TestStore, list: ListId, is_quarantined: bool) -> Result<Vec<Str
     let spool = store.write(move |tx| {
         let post = Post {
             account: None,
-            envelope_json: "{}".to_owned(),
+            parameters: crate::MailParameters::default(),
             terms: SpoolTerms::default(),
             is_quarantined,
         };

@@ -19,6 +19,7 @@ use crate::sql::{Row, Value};
 use crate::{MetadataScope, ReadTx, Result, StorageError};
 
 pub use limits::ANNOTATION_ENTRY_BYTES_MAX;
+pub(crate) use limits::ROW_BYTES as ANNOTATION_ROW_BYTES;
 
 /// In the place of an account: all who read the mailbox.
 const SHARED: i64 = 0;

@@ -11,7 +11,7 @@ use crate::tx::UsageChange;
 use crate::{AccountTx, Result};
 
 /// Bytes that an expunged message counts for beside its own: many empty ones fill a disk, too.
-const ROW_BYTES: i64 = 512;
+pub(crate) const ROW_BYTES: i64 = 512;
 /// LIMIT: rows that are read at a time to be given up.
 const ROWS_MAX: i64 = 500;
 /// The fewest, for those that go are often smaller than those that came.

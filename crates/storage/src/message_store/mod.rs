@@ -36,7 +36,9 @@ pub use prepare::PreparedMessage;
 pub use text_stream::TextStream;
 pub use thread::ThreadId;
 
+pub(crate) use annotations::ANNOTATION_ROW_BYTES;
 pub(crate) use cache::ContentCache;
+pub(crate) use expunged::ROW_BYTES as EXPUNGED_ROW_BYTES;
 pub(crate) use keywords::decode as decode_flags;
 pub(crate) use prepare::content_hash;
 pub(crate) use selection::delta_entry;

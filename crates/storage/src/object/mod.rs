@@ -35,6 +35,7 @@ pub use range::{Match, Ranged};
 pub use restore::{LostCollection, RestorePlan, RestoreStep, Restored};
 pub use sync::CollectionChanges;
 pub use version::ObjectVersion;
+pub(crate) use version::ROW_BYTES as VERSION_ROW_BYTES;
 
 use crate::collection::Components;
 use crate::sql::Row;

@@ -5,6 +5,7 @@
 use ical::CalendarObject;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use message::varint::{push_varint, take_varint, unzigzag, zigzag};
 
 use super::calendar::is_floating;
 use super::prepare::{ObjectFault, ObjectLimits};
@@ -79,34 +80,11 @@ fn encode(whole_to: i64, spans: impl Iterator<Item = (i64, i64)>) -> Vec<u8> {
     packed.extend_from_slice(&whole_to.to_le_bytes());
     let mut before = 0;
     for (start, end) in spans {
-        push(&mut packed, start.wrapping_sub(before));
-        push(&mut packed, end.saturating_sub(start));
+        push_varint(&mut packed, zigzag(start.wrapping_sub(before)));
+        push_varint(&mut packed, zigzag(end.saturating_sub(start)));
         before = start;
     }
     packed
-}
-
-/// Seven bits a byte, the sign in the lowest.
-fn push(packed: &mut Vec<u8>, number: i64) {
-    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
-    while rest >= 0x80 {
-        packed.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    packed.push(rest as u8);
-}
-
-fn pull(packed: &mut &[u8]) -> Option<i64> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = packed.split_first()?;
-        *packed = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
-        }
-    }
-    None
 }
 
 /// What a packed list says of a window.
@@ -131,10 +109,11 @@ pub(super) fn ask(packed: &[u8], start: i64, end: i64) -> Said {
     let (from, to) = (start.saturating_sub(margin), end.saturating_add(margin));
     let mut at = 0_i64;
     while !rest.is_empty() {
-        let (Some(gap), Some(length)) = (pull(&mut rest), pull(&mut rest)) else {
+        let (Some(gap), Some(length)) = (take_varint(&mut rest), take_varint(&mut rest)) else {
             return Said::Unknown;
         };
-        at = at.wrapping_add(gap);
+        let length = unzigzag(length);
+        at = at.wrapping_add(unzigzag(gap));
         let ends = at.saturating_add(length);
         // RFC 4791 §9.9: what has no length overlaps where it begins in the window.
         let overlaps = at < to && (ends > from || (length == 0 && at >= from));
@@ -175,14 +154,41 @@ mod tests {
         assert_eq!(ask(&floating, -1_000_000, -900_000), Said::No);
     }
 
+    /// As every version has written them.
     #[test]
-    fn numbers_of_every_size_come_back() {
-        for number in [0, 1, -1, 63, 64, -64, -65, i64::MAX, i64::MIN, 1 << 40] {
-            let mut packed = Vec::new();
-            push(&mut packed, number);
-            assert_eq!(pull(&mut &packed[..]), Some(number));
-        }
-        for damaged in [&b""[..], b"\0", b"\0\0\0\0\0\0\0\0\0\x80", &[0xff; 40]] {
+    fn lists_are_stored_in_these_bytes() {
+        let spans = [
+            (-50, -40),
+            (13, 77),
+            (1_767_600_060, 1_767_603_660),
+            (1_767_600_060, 1_767_600_060),
+            (i64::MAX, i64::MIN),
+        ];
+        let packed = encode(0x0102_0304_0506_0708, spans.into_iter());
+        let expect = [
+            &[0][..],
+            &[8, 7, 6, 5, 4, 3, 2, 1],
+            &[0x63, 0x14],
+            &[0x7e, 0x80, 0x01],
+            &[0xde, 0xbe, 0xdb, 0x95, 0x0d, 0xa0, 0x38],
+            &[0x00, 0x00],
+            &[0x86, 0xc1, 0xa4, 0xea, 0xf2, 0xff, 0xff, 0xff, 0xff, 0x01],
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        ];
+        assert_eq!(packed, expect.concat());
+        assert_eq!(mark_floating(packed)[..2], [1, 8]);
+    }
+
+    #[test]
+    fn what_is_no_list_says_nothing() {
+        for damaged in [
+            &b""[..],
+            b"\0",
+            b"\0\0\0\0\0\0\0\0\0\x80",
+            &[0xff; 40],
+            // More than 64 bits.
+            b"\0\0\0\0\0\0\0\0\0\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02\x02",
+        ] {
             assert_eq!(ask(damaged, 0, 1), Said::Unknown);
         }
     }

@@ -12,7 +12,7 @@ use crate::{AccountTx, ReadTx, Result, StorageError};
 /// that writes every second fills no disk.
 const SECS_MIN: i64 = 60;
 /// Bytes that a version counts for beside its own: many empty ones fill a disk, too.
-const ROW_BYTES: i64 = 512;
+pub(crate) const ROW_BYTES: i64 = 512;
 /// Versions that are given up in one statement.
 const ROWS: i64 = 100;
 

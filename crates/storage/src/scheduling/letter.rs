@@ -11,7 +11,8 @@ use ids::Timestamp;
 use super::people::mail_address;
 use super::status;
 use crate::{
-    AccountTx, Address, PreparedMessage, Result, ShareLetter, SpoolEntry, SpoolRecipient, WriteTx,
+    AccountTx, Address, MailParameters, PreparedMessage, RcptParameters, Result, ShareLetter,
+    SpoolEntry, SpoolRecipient, WriteTx,
 };
 
 /// LIMIT: bytes of a UID that goes along in the spool. RFC 7986 §5.3 makes them short.
@@ -86,10 +87,10 @@ impl AccountTx<'_, '_> {
             account: Some(account),
             reverse_path: letter.from,
             // What signs for the domain of the author does so when it is sent.
-            envelope_json: envelope(smtputf8, &uid),
+            parameters: parameters(smtputf8, &uid),
             recipients: vec![SpoolRecipient {
                 forward_path: letter.to,
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             }],
         };
         let spooled = self.tx.spool(entry, &prepared)?;
@@ -152,7 +153,7 @@ impl AccountTx<'_, '_> {
 
 /// The parameters of MAIL. The queue tells of a message that comes back by its UID, in hexadecimal
 /// digits: it may be anything.
-fn envelope(smtputf8: bool, uid: &str) -> String {
+fn parameters(smtputf8: bool, uid: &str) -> MailParameters {
     let mut calendar = String::with_capacity(uid.len() * 2);
     if uid.len() <= UID_BYTES_MAX {
         for byte in uid.bytes() {
@@ -160,9 +161,13 @@ fn envelope(smtputf8: bool, uid: &str) -> String {
             let _ = write!(calendar, "{byte:02x}");
         }
     }
-    format!(
-        "{{\"body\":\"7BIT\",\"smtputf8\":{smtputf8},\"sign\":true,\"calendar\":\"{calendar}\"}}"
-    )
+    MailParameters {
+        body: Some("7BIT".to_owned()),
+        calendar: Some(calendar),
+        sign: true,
+        smtputf8,
+        ..MailParameters::default()
+    }
 }
 
 fn uid_of(message: &Outgoing) -> String {

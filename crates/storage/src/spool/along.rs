@@ -10,6 +10,7 @@ use ids::QueueDaemonId;
 
 use super::ClaimedMessage;
 use super::claim::read_recipient;
+use super::damage::Damaged;
 use super::waiting::WaitingChange;
 use crate::sql::{Dialect, Value};
 use crate::{Result, WriteTx};
@@ -44,7 +45,8 @@ type Place = (i64, String);
 
 impl WriteTx<'_> {
     /// Claims what else of these messages is due and goes the same way, as `goes_along` says of a
-    /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients.
+    /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients; one that
+    /// cannot be read is put off, as [`super::damage`] says.
     ///
     /// # Errors
     /// As of the storage.
@@ -135,7 +137,7 @@ impl WriteTx<'_> {
             }
         };
         let mut places: BTreeMap<i64, String> = chosen.into_iter().collect();
-        let (now, mut taken) = (self.now.as_micros(), Vec::new());
+        let (now, mut taken, mut found) = (self.now.as_micros(), Vec::new(), Vec::new());
         for list in &lists {
             let params = [
                 Value::Int(daemon.get()),
@@ -145,11 +147,14 @@ impl WriteTx<'_> {
             ];
             self.sql.query(sql, &params, &mut |row| {
                 let recipient = read_recipient(row)?;
-                taken.extend(places.remove(&recipient.ordinal));
-                message.recipients.push(recipient);
+                taken.extend(places.remove(&recipient.ordinal()));
+                found.push(recipient);
                 Ok(())
             })?;
         }
+        let mut damage = Damaged::new(message.id, &message.reverse_path, message.created);
+        message.recipients.extend(damage.sound(found, true));
+        self.defer_damaged(daemon, vec![damage])?;
         message.recipients.sort_by_key(|recipient| recipient.ordinal);
         Ok(taken)
     }

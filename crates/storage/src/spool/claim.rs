@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use ids::{AccountId, ContentId, QueueDaemonId, SpoolId, Timestamp};
 
-use super::Urgency;
+use super::damage::{Damaged, Found};
 use super::list::instant;
 use super::waiting::WaitingChange;
+use super::{MailParameters, RcptParameters, Urgency};
 use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, WriteTx};
 
@@ -31,7 +32,7 @@ pub struct ClaimedMessage {
     /// MAIL FROM; empty for the null sender.
     pub reverse_path: String,
     /// The parameters of MAIL FROM.
-    pub envelope_json: String,
+    pub parameters: MailParameters,
     /// Its text.
     pub content: ContentId,
     /// Bytes of the text.
@@ -52,7 +53,7 @@ pub struct ClaimedRecipient {
     /// RCPT TO.
     pub forward_path: String,
     /// Its parameters.
-    pub parameters_json: String,
+    pub parameters: RcptParameters,
     /// Attempts before this one.
     pub attempts: u32,
     /// Whether the sender was told that it is late.
@@ -82,22 +83,27 @@ pub(super) const WARNED: i64 = 1;
 pub(super) const TOLD_DEADLINE: i64 = 2;
 
 /// From the columns that a claim returns.
-pub(super) fn read_recipient(row: &dyn Row) -> Result<ClaimedRecipient> {
-    Ok(ClaimedRecipient {
-        ordinal: row.int(1)?,
+pub(super) fn read_recipient(row: &dyn Row) -> Result<Found> {
+    let (id, ordinal) = (SpoolId::new(row.int(0)?), row.int(1)?);
+    let parameters = match RcptParameters::read(id, row.text(3)?) {
+        Ok(parameters) => parameters,
+        Err(error) => return Ok(Found::Damaged(ordinal, error)),
+    };
+    Ok(Found::Sound(ClaimedRecipient {
+        ordinal,
         forward_path: row.text(2)?.to_owned(),
-        parameters_json: row.text(3)?.to_owned(),
+        parameters,
         attempts: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
         warned: row.int(5)? & WARNED != 0,
         told_deadline: row.int(5)? & TOLD_DEADLINE != 0,
         answer: row.text(6)?.to_owned(),
         attempted: instant(row.int(7)?),
-    })
+    }))
 }
 
 impl WriteTx<'_> {
     /// Claims recipients that are due, the most urgent first and of these the longest waiting, by
-    /// message.
+    /// message. What cannot be read is put off, as [`super::damage`] says.
     ///
     /// # Errors
     /// [`crate::StorageError::Conflict`] where another daemon found the lease run out: the claimer
@@ -109,7 +115,7 @@ impl WriteTx<'_> {
             Dialect::Postgres => CLAIM_POSTGRES,
         };
         let now = self.now.as_micros();
-        let mut recipients: BTreeMap<i64, Vec<ClaimedRecipient>> = BTreeMap::new();
+        let mut recipients: BTreeMap<i64, Vec<Found>> = BTreeMap::new();
         let (mut order, mut claimed) = (BTreeMap::new(), 0);
         for urgency in Urgency::ALL {
             let limit = claim.limit - claimed;
@@ -134,30 +140,42 @@ impl WriteTx<'_> {
         let mut change = WaitingChange::default();
         change.add(&claim.destination, -i64::try_from(claimed).unwrap_or(i64::MAX));
         self.count_waiting(change)?;
-        let mut messages = self.load_claimed(recipients)?;
+        let (mut messages, damaged) = self.load_claimed(recipients)?;
+        self.defer_damaged(claim.daemon, damaged)?;
         messages.sort_by_key(|message| order.get(&message.id.get()).copied());
         Ok(messages)
     }
 
+    /// The messages of these recipients, and what of them cannot be read.
     pub(super) fn load_claimed(
         &mut self,
-        mut recipients: BTreeMap<i64, Vec<ClaimedRecipient>>,
-    ) -> Result<Vec<ClaimedMessage>> {
+        mut recipients: BTreeMap<i64, Vec<Found>>,
+    ) -> Result<(Vec<ClaimedMessage>, Vec<Damaged>)> {
         let ids: Vec<i64> = recipients.keys().copied().collect();
-        let mut messages = Vec::with_capacity(ids.len());
+        let (mut messages, mut damaged) = (Vec::with_capacity(ids.len()), Vec::new());
         let sql = "SELECT s.id, s.account_id, s.reverse_path, s.envelope, s.content_id, \
                    c.size_bytes, s.created, s.begins FROM spool s JOIN content c ON c.id = s.content_id \
                    WHERE s.id IN ({IN})";
         self.sql.query_in(sql, &ids, &mut |row| {
             let id = row.int(0)?;
             let created = row.int(6)?;
-            let mut recipients = recipients.remove(&id).unwrap_or_default();
+            let found = recipients.remove(&id).unwrap_or_default();
+            let (id, reverse_path) = (SpoolId::new(id), row.text(2)?.to_owned());
+            let mut damage = Damaged::new(id, &reverse_path, Timestamp::from_micros(created));
+            let parameters = damage.noted(MailParameters::read(id, row.text(3)?));
+            let mut recipients = damage.sound(found, parameters.is_some());
             recipients.sort_by_key(|recipient| recipient.ordinal);
+            if damage.is_some() {
+                damaged.push(damage);
+            }
+            let Some(parameters) = parameters.filter(|_| !recipients.is_empty()) else {
+                return Ok(());
+            };
             messages.push(ClaimedMessage {
-                id: SpoolId::new(id),
+                id,
                 account: row.opt_int(1)?.map(AccountId::new),
-                reverse_path: row.text(2)?.to_owned(),
-                envelope_json: row.text(3)?.to_owned(),
+                reverse_path,
+                parameters,
                 content: ContentId::new(row.int(4)?),
                 size_bytes: row.int(5)?.cast_unsigned(),
                 created: Timestamp::from_micros(created),
@@ -167,7 +185,7 @@ impl WriteTx<'_> {
             Ok(())
         })?;
         messages.sort_by_key(|message| message.id);
-        Ok(messages)
+        Ok((messages, damaged))
     }
 }
 

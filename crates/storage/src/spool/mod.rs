@@ -5,12 +5,15 @@
 //! settles what became of them. docs/decisions/002-queue.md says why it is as it is.
 //!
 //! **Invariants:** a recipient is worked on by the daemon that owns its row and by no other; what
-//! has an end has no row; a message goes in the transaction that ends its last recipient.
-//! **Absent:** schedules, reports to senders and anything of SMTP, which belong to the queue.
+//! has an end has no row; a message goes in the transaction that ends its last recipient; nobody is
+//! given a message without its parameters: one whose rows cannot be read waits.
+//! **Absent:** schedules (but of what cannot be read), reports to senders and anything of SMTP, which belong to the queue.
 
 mod along;
 mod change;
 mod claim;
+mod damage;
+mod envelope;
 mod lease;
 mod list;
 mod notices;
@@ -32,6 +35,7 @@ use waiting::WaitingChange;
 
 pub use change::SpoolChange;
 pub use claim::{Claim, ClaimedMessage, ClaimedRecipient};
+pub use envelope::{MailParameters, RcptParameters};
 pub use list::{SpoolFilter, SpoolRow, SpoolRowRecipient, SpoolTotals};
 pub use notices::SpoolNotices;
 pub use overdue::{Overdue, OverdueCursor, OverdueSlice};
@@ -47,8 +51,8 @@ pub struct SpoolEntry {
     pub account: Option<AccountId>,
     /// MAIL FROM; empty for the null sender (RFC 5321 §4.5.5).
     pub reverse_path: String,
-    /// The parameters of MAIL FROM, as JSON.
-    pub envelope_json: String,
+    /// The parameters of MAIL FROM.
+    pub parameters: MailParameters,
     /// Whom it goes to; at least one.
     pub recipients: Vec<SpoolRecipient>,
 }
@@ -58,8 +62,8 @@ pub struct SpoolEntry {
 pub struct SpoolRecipient {
     /// RCPT TO.
     pub forward_path: String,
-    /// Its parameters (NOTIFY, ORCPT), as JSON.
-    pub parameters_json: String,
+    /// Its parameters.
+    pub parameters: RcptParameters,
 }
 
 /// What the queue goes by: the domain in normal form, or the path itself where it has none
@@ -111,22 +115,25 @@ impl WriteTx<'_> {
             &[
                 entry.account.map_or(Value::Null, |account| Value::Int(account.get())),
                 Value::Text(&entry.reverse_path),
-                Value::Text(&entry.envelope_json),
+                Value::Text(&entry.parameters.to_json()?),
                 Value::Int(content.get()),
                 Value::Int(now),
                 instant(begins),
                 instant(terms.deadline),
             ],
         )?;
+        let parameters = entry.recipients.iter().map(|one| one.parameters.to_json());
+        let parameters = parameters.collect::<Result<Vec<String>>>()?;
         let destinations: Vec<String> =
             entry.recipients.iter().map(|one| spool_destination(&one.forward_path)).collect();
-        let numbered = entry.recipients.iter().zip(&destinations).zip(0i64..);
-        let mut rows = numbered.map(|((recipient, destination), ordinal)| {
+        let texts = parameters.iter().zip(&destinations);
+        let numbered = entry.recipients.iter().zip(texts).zip(0i64..);
+        let mut rows = numbered.map(|((recipient, (parameters, destination)), ordinal)| {
             vec![
                 Value::Int(id),
                 Value::Int(ordinal),
                 Value::Text(&recipient.forward_path),
-                Value::Text(&recipient.parameters_json),
+                Value::Text(parameters),
                 Value::Text(destination),
                 Value::Int(due.as_micros()),
                 Value::Int(terms.urgency.column()),

@@ -115,8 +115,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Claims all free recipients of one message, whenever they are due. `None` where there are
-    /// none.
+    /// Claims all free recipients of one message, whenever they are due. `None` where there are none,
+    /// or they cannot be read, and stay as they are.
     pub fn claim_overdue(
         &mut self,
         daemon: QueueDaemonId,
@@ -134,7 +134,11 @@ impl WriteTx<'_> {
             read_recipient(row)
         })?;
         self.count_waiting(waiting)?;
-        let message = self.load_claimed([(spool.get(), recipients)].into())?.pop();
-        Ok(message.filter(|message| !message.recipients.is_empty()))
+        if recipients.is_empty() {
+            return Ok(None);
+        }
+        let (mut messages, damaged) = self.load_claimed([(spool.get(), recipients)].into())?;
+        self.return_damaged(daemon, damaged)?;
+        Ok(messages.pop())
     }
 }

@@ -93,7 +93,7 @@ impl WriteTx<'_> {
         })
     }
 
-    fn settle_one(
+    pub(super) fn settle_one(
         &mut self,
         daemon: QueueDaemonId,
         sender: &Sender,

@@ -1,7 +1,9 @@
 //! On what terms a message is sent on: not before, by when, before or behind others.
 
 use ids::{AccountId, Timestamp};
+use serde::{Deserialize, Serialize};
 
+use super::envelope::micros;
 use crate::error::LimitKind;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError, WriteTx};
@@ -41,23 +43,34 @@ impl Urgency {
 }
 
 /// By when a message has to arrive (RFC 2852 §4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
     /// The instant.
+    #[serde(with = "micros")]
     pub at: Timestamp,
     /// What happens to it then.
+    #[serde(rename = "mode")]
     pub when_late: WhenLate,
     /// Whether its sender is told of each server that passes it on.
     pub trace: bool,
 }
 
 /// What happens to a message that is late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhenLate {
     /// Its sender is told.
+    #[serde(rename = "N")]
     Notify,
     /// It goes back.
+    #[serde(rename = "R")]
     Return,
+}
+
+impl Deadline {
+    /// Whether it goes back and nowhere else (RFC 2852 §4.1.3).
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.when_late == WhenLate::Return && self.at <= now
+    }
 }
 
 /// The terms of a message; the default is: at once, like others.

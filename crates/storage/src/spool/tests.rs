@@ -1,5 +1,6 @@
 //! The spool on both engines: claims, outcomes, leases, lists.
 
+mod damage;
 mod waiting;
 
 use std::sync::Arc;
@@ -16,12 +17,12 @@ fn entry(account: Option<AccountId>, recipients: &[&str]) -> SpoolEntry {
     SpoolEntry {
         account,
         reverse_path: "julie@example.test".to_owned(),
-        envelope_json: "{}".to_owned(),
+        parameters: MailParameters::default(),
         recipients: recipients
             .iter()
             .map(|path| SpoolRecipient {
                 forward_path: (*path).to_owned(),
-                parameters_json: "{}".to_owned(),
+                parameters: RcptParameters::default(),
             })
             .collect(),
     }

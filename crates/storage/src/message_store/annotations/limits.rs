@@ -14,7 +14,7 @@ pub const ANNOTATION_ENTRY_BYTES_MAX: usize = 512;
 const MESSAGE_BYTES_MAX: u64 = 256 * 1024;
 
 /// What an annotation counts beside its name and its value, about what its row takes.
-const ROW_BYTES: usize = 64;
+pub(crate) const ROW_BYTES: usize = 64;
 
 /// What an annotation counts in the space of the account whose mailbox it is in.
 pub(super) fn size_bytes(entry: &str, value: &[u8]) -> i64 {

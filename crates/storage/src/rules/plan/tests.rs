@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use super::{DeliveryPlan, Filing, Outgoing};
 use crate::testing::on_both_engines_with;
-use crate::{Delivery, PreparedMessage, SpoolEntry, SpoolRecipient, SpoolTerms};
+use crate::{
+    Delivery, MailParameters, PreparedMessage, RcptParameters, SpoolEntry, SpoolRecipient,
+    SpoolTerms,
+};
 
 /// What a script makes of a message may be too big where the message was not.
 #[test]
@@ -18,10 +21,10 @@ fn a_version_too_big_is_given_up_and_the_message_kept() {
             let entry = SpoolEntry {
                 account: Some(julie),
                 reverse_path: String::new(),
-                envelope_json: "{}".to_owned(),
+                parameters: MailParameters::default(),
                 recipients: vec![SpoolRecipient {
                     forward_path: "x@y.test".to_owned(),
-                    parameters_json: "{}".to_owned(),
+                    parameters: RcptParameters::default(),
                 }],
             };
             let send = Outgoing {

@@ -83,7 +83,7 @@ fn who_is_elsewhere_is_sent_mail() {
             ]
         );
         let sent = spooled(store);
-        let signed = r#"{"body":"7BIT","smtputf8":false,"sign":true,"calendar":"6d"}"#.to_owned();
+        let signed = r#"{"body":"7BIT","calendar":"6d","envid":null,"ret":null,"sign":true,"smtputf8":false}"#.to_owned();
         let (from, to) = ("ann@example.test".to_owned(), "dan@elsewhere.test".to_owned());
         assert_eq!(sent[0], (from, to, signed));
         assert!(answer(store, ann, "dan")[0].contains("SCHEDULE-STATUS=1.1"));
