@@ -6,7 +6,7 @@ use ids::{AccountId, CollectionId};
 use crate::message_store::Sweeps;
 use crate::{Result, WriteTx};
 
-/// One kind of number that was put right.
+/// How many wrong numbers of one kind were corrected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
     /// The invariant's name.

@@ -6,7 +6,7 @@ use crate::{ReadTx, Result};
 /// A statement that answers with the number of each row that breaks an invariant.
 struct Rule {
     invariant: &'static str,
-    /// What the number counts.
+    /// The thing that the number counts, in words.
     row: &'static str,
     sql: &'static str,
 }

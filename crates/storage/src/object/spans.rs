@@ -114,7 +114,7 @@ fn pull(packed: &mut &[u8]) -> Option<i64> {
 pub(super) enum Said {
     /// An occurrence overlaps it.
     Yes,
-    /// None does.
+    /// No occurrence overlaps it.
     No,
     /// It hangs on a time zone, or the list has ended before.
     Unknown,

@@ -95,7 +95,7 @@ impl AccountTx<'_, '_> {
         self.write_copy_into(known, calendar, tag, None)
     }
 
-    /// The same with the calendar for what is new, by its name.
+    /// Like `write_copy`, with the name of the calendar that new objects go into.
     pub(super) fn write_copy_into(
         &mut self,
         known: Option<&Known>,

@@ -43,7 +43,7 @@ pub use waiting::DestinationBacklog;
 /// An envelope to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolEntry {
-    /// Who submitted it; `None` for mail of the server itself.
+    /// The account that submitted it; `None` for mail of the server itself.
     pub account: Option<AccountId>,
     /// MAIL FROM; empty for the null sender (RFC 5321 §4.5.5).
     pub reverse_path: String,
@@ -53,12 +53,12 @@ pub struct SpoolEntry {
     pub recipients: Vec<SpoolRecipient>,
 }
 
-/// One recipient of a spooled message.
+/// A recipient of a message that is being spooled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolRecipient {
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: String,
-    /// Its parameters (NOTIFY, ORCPT), as JSON.
+    /// The parameters of RCPT TO (NOTIFY, ORCPT), as JSON.
     pub parameters_json: String,
 }
 
@@ -81,7 +81,7 @@ impl WriteTx<'_> {
         self.spool_on(SpoolTerms::default(), entry, message)
     }
 
-    /// The same on terms of its own.
+    /// Puts a message into the spool on terms of its own.
     ///
     /// # Errors
     /// [`StorageError::Limit`] where the account has as many messages waiting for later as it may;

@@ -9,9 +9,9 @@ use crate::{ReadTx, Result, StorageError, WriteTx};
 /// Which messages of a destination go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Urgency {
-    /// Before all others.
+    /// It goes before all others.
     Urgent,
-    /// As most are.
+    /// It goes in its turn.
     #[default]
     Normal,
     /// When nothing else is due.
@@ -19,7 +19,7 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    /// That of a priority of RFC 6710. RFC 6710 §5: levels between these are rounded up.
+    /// The urgency of a priority of RFC 6710. RFC 6710 §5: levels between these are rounded up.
     pub const fn of_priority(priority: i8) -> Self {
         match priority {
             1.. => Self::Urgent,
@@ -43,9 +43,9 @@ impl Urgency {
 /// By when a message has to arrive (RFC 2852 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
-    /// The instant.
+    /// The instant by which it has to arrive.
     pub at: Timestamp,
-    /// What happens to it then.
+    /// What happens when it is late.
     pub when_late: WhenLate,
     /// Whether its sender is told of each server that passes it on.
     pub trace: bool,
@@ -54,20 +54,20 @@ pub struct Deadline {
 /// What happens to a message that is late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenLate {
-    /// Its sender is told.
+    /// When it is late the sender is told, and it stays in the queue (RFC 2852 mode `N`).
     Notify,
-    /// It goes back.
+    /// When it is late it goes back (RFC 2852 mode `R`).
     Return,
 }
 
 /// The terms of a message; the default is: at once, like others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpoolTerms {
-    /// Not before this instant.
+    /// The instant before which it is not tried (RFC 4865).
     pub begins: Option<Timestamp>,
     /// Its sender hears, or gets it back, when it is not there by then.
     pub deadline: Option<Timestamp>,
-    /// Before or behind others.
+    /// Whether it goes before or behind others.
     pub urgency: Urgency,
 }
 
