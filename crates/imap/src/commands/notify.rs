@@ -40,7 +40,7 @@ pub(crate) use tell::{tell_others, tell_unasked};
 /// LIMIT: accounts of which one session watches mailboxes.
 const ACCOUNTS_MAX: usize = 64;
 
-/// What a session watches.
+/// The state of NOTIFY in a session: the accounts and mailboxes watched, and for which events.
 pub(crate) struct Notify {
     actor: AccountId,
     /// None after NOTIFY NONE: nothing is told unasked any more.
@@ -48,7 +48,7 @@ pub(crate) struct Notify {
     watched: Vec<Watched>,
     /// The mailboxes of others under the names they were last seen by.
     others: BTreeMap<CollectionId, MailboxName>,
-    /// What commands of the client itself did.
+    /// Changes by commands of this session, which are not events to it.
     own: Own,
     /// Something is still to be told of the open mailbox.
     is_due: bool,
@@ -96,7 +96,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     tell_so_far(ctx).await?;
     ctx.enabled.tell_flags(flags);
     ctx.enabled.tell_annotations(annotations);
-    // RFC 5465 §5.2: what came just now is told, with the answer, with what is asked of new messages.
+    // RFC 5465 §5.2: what came just now is told, with the answer, with what is asked of new
+    // messages.
     *ctx.notify = Some(notify);
     Ok(Reply::done())
 }
@@ -205,7 +206,7 @@ impl Notify {
         Self { actor, groups, watched, others, own: Own::default(), is_due: false }
     }
 
-    /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).
+    /// Stops watching, as after NOTIFY NONE (RFC 5465 §5.8).
     fn give_up(&mut self) {
         *self = Self::of_nothing(self.actor);
     }
@@ -215,7 +216,7 @@ impl Notify {
         self.own.note(changes);
     }
 
-    /// What is asked of the open mailbox.
+    /// The event group for the open mailbox, unless it asks for no event.
     fn selected(&self) -> Option<&EventGroup> {
         self.groups.iter().find(|group| group.is_selected() && !group.events.is_empty())
     }
@@ -255,7 +256,8 @@ impl Notify {
     }
 
     /// Hears the account that the open mailbox is in, which may be one that no group names; whether
-    /// it was not heard before. It is one more than [`ACCOUNTS_MAX`] at most, as long as it is open.
+    /// it was not heard before. It is one more than [`ACCOUNTS_MAX`] at most, as long as it is
+    /// open.
     async fn hear_too(&mut self, store: &Store, owner: AccountId) -> storage::Result<bool> {
         if self.watched.iter().any(|watched| watched.account == owner) {
             return Ok(false);

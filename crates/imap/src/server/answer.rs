@@ -1,4 +1,5 @@
-//! One command: parsed, allowed, run, answered.
+//! One command from frame to tagged reply: it is parsed, looked up, checked against the state and
+//! what is switched off, run and answered.
 
 use net::ProtocolCounts;
 

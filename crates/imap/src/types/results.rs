@@ -33,7 +33,7 @@ impl Results {
         }
     }
 
-    /// Whether there are none.
+    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -54,7 +54,7 @@ impl Results {
         }
     }
 
-    /// Those at these positions, counted from 0.
+    /// The results at these positions, counted from 0.
     #[must_use]
     pub fn slice(&self, positions: Range<usize>) -> Self {
         match self {

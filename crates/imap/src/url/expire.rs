@@ -1,4 +1,4 @@
-//! Instants as `;EXPIRE=` has them.
+//! Instants as `;EXPIRE=` of an authorized URL has them: `date-time` of RFC 3339 §5.6.
 
 /// The instant of an RFC 3339 §5.6 `date-time` in seconds since 1970.
 pub fn expire_secs(text: &str) -> Option<i64> {

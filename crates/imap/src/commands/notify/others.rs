@@ -18,7 +18,7 @@ pub(super) fn names_of(
     others.map(|(mailbox, entry)| (mailbox.id, entry.name.clone())).collect()
 }
 
-/// What became of a mailbox of another.
+/// A change to a mailbox that belongs to another account.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn<'t> {
     /// It, and the name above it, came or went.

@@ -1,4 +1,5 @@
-//! What a session that watches is told.
+//! What a session with NOTIFY (RFC 5465) is told while no command runs or IDLE does: updates of the
+//! selected mailbox, and STATUS and LIST responses for others.
 
 use std::sync::Arc;
 
