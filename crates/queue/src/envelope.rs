@@ -14,10 +14,10 @@ pub(crate) struct MailParameters {
     pub(crate) smtputf8: bool,
     pub(crate) ret: Option<String>,
     pub(crate) envid: Option<String>,
-    /// Not of MAIL: reception found that it belongs in quarantine.
+    /// Not a parameter of MAIL: reception decided that the message belongs in quarantine.
     pub(crate) quarantine: bool,
-    /// Not of MAIL: the domain of the author of a calendar message, whom reception found to be who
-    /// they say.
+    /// Not a parameter of MAIL: the domain of the author of a calendar message, where reception
+    /// found the author authentic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) author: Option<String>,
     /// As it is told in reports (RFC 4865 §5.1.2).
@@ -27,24 +27,27 @@ pub(crate) struct MailParameters {
     pub(crate) requiretls: bool,
     /// The header section says `TLS-Required: No` (RFC 8689 §3).
     pub(crate) tls_optional: bool,
-    /// The reverse-path is known to be whose it says.
+    /// Reception, or a redirection by the account that owns the reverse-path, found the
+    /// reverse-path authentic.
     pub(crate) verified: bool,
-    /// It may be forged: a stranger brought the message.
+    /// The reverse-path may be forged, since a stranger brought the message: no bounce goes there
+    /// (RFC 5321 §6.2).
     pub(crate) doubtful: bool,
-    /// Its account sent it on, and did not submit it.
+    /// The account's rules sent the message on; nobody submitted it.
     pub(crate) sent_on: bool,
-    /// The same, and has it nowhere else.
+    /// Sent on by the account's rules, which kept no copy. If it cannot be delivered, and no bounce
+    /// may be sent, the account gets it after all (RFC 5321 §6.1).
     pub(crate) unkept: bool,
-    /// This server made it in the name of its sender, and nobody signed it yet.
+    /// This server made the message in the name of its sender, and the queue has yet to sign it.
     pub(crate) sign: bool,
-    /// It is a message about the meeting of this UID, in hexadecimal digits.
+    /// The message is about the meeting of this UID, which is given in hexadecimal digits.
     pub(crate) calendar: Option<String>,
 }
 
-/// By when a message is to be delivered (RFC 2852).
+/// When a message is to be delivered by (RFC 2852).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Deadline {
-    /// In microseconds.
+    /// The instant, in microseconds of Unix time.
     at: i64,
     /// `N` or `R`.
     mode: String,
@@ -60,7 +63,7 @@ impl Deadline {
         if self.mode == "R" { ByMode::Return } else { ByMode::Notify }
     }
 
-    /// The same, as storage knows it.
+    /// The deadline in the type of storage.
     pub(crate) fn known(&self) -> storage::Deadline {
         let when_late = match self.mode() {
             ByMode::Notify => WhenLate::Notify,
@@ -90,7 +93,8 @@ pub(crate) struct RcptParameters {
 }
 
 impl MailParameters {
-    /// Those of a message. What is no JSON says nothing: reception wrote it, so it is none.
+    /// The parameters that a message was spooled with. JSON that cannot be parsed counts as none
+    /// given: reception wrote it, so that does not happen.
     pub(crate) fn of(message: &ClaimedMessage) -> Self {
         serde_json::from_str(&message.envelope_json).unwrap_or_default()
     }
@@ -127,7 +131,7 @@ impl MailParameters {
 }
 
 impl RcptParameters {
-    /// Those of a recipient.
+    /// The parameters of RCPT that a claimed recipient was spooled with.
     pub(crate) fn of(recipient: &ClaimedRecipient) -> Self {
         serde_json::from_str(&recipient.parameters_json).unwrap_or_default()
     }

@@ -14,8 +14,8 @@ use testkit::ManualClock;
 
 use crate::server::Server;
 
-/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` and of `two.test`, which has two
-/// servers, alone where they are; asked for `panic.test` it panics.
+/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` and of `two.test`, which has
+/// two servers, alone where they are; asked for `panic.test` it panics.
 struct FewNames;
 
 impl Dns for FewNames {
