@@ -5,8 +5,8 @@
 //! `SRS0=hash=day=domain=local` stands for `local@domain`; an address that is SRS already becomes
 //! `SRS1=hash=domain` with what followed its `SRS0`, and a bounce jumps over us to where that was
 //! made. An `SRS1` of another host is an address like any other: nobody can tell whether the first
-//! hop it names ever saw the message, so a bounce goes back the way it came. See "SRS, the Sender Rewriting Scheme"
-//! by Shevek and Meng Weng Wong, which is all the standard there is.
+//! hop it names ever saw the message, so a bounce goes back the way it came. See "SRS, the Sender
+//! Rewriting Scheme" by Shevek and Meng Weng Wong, which is all the standard there is.
 //!
 //! **Invariants:** only what was made with the key is turned back, and `SRS0` only for
 //! [`DAYS_MAX`] days, so that nobody can send through us to an address of their choice.
@@ -17,7 +17,7 @@ use std::fmt;
 use message::address::Address;
 use zeroize::Zeroizing;
 
-/// How long bounces are taken, in days: longer than any queue keeps a message.
+/// How long a rewritten address takes bounces, in days: longer than any queue keeps a message.
 pub const DAYS_MAX: u32 = 21;
 
 /// Days come round again after this many: two digits of base 32.
@@ -77,7 +77,7 @@ pub enum SrsError {
     /// It looks like one of ours and was not made here.
     #[error("not rewritten here")]
     Forged,
-    /// It was made too long ago.
+    /// The address is older than bounces are taken.
     #[error("rewritten too long ago")]
     TooOld,
 }
