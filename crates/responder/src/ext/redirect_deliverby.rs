@@ -76,7 +76,8 @@ fn instant(text: &str) -> Result<DateTime, Trouble> {
     parse_instant(text).ok_or_else(|| Trouble::Value(format!("{text:?} is no instant")))
 }
 
-// date-time of RFC 3339 §5.6; the zone may lack its colon, as the RFC's own example has it.
+// Parses `date-time` (RFC 3339 §5.6). The zone may lack its colon, as it does in the example of
+// RFC 6009 §7.2.
 fn parse_instant(text: &str) -> Option<DateTime> {
     let number = |range| -> Option<i64> {
         let digits: &str = text.get(range)?;
