@@ -66,7 +66,7 @@ fn address_texts(raw: Option<&[u8]>, collation: Collation) -> (String, String) {
     texts_of(first.as_ref(), collation)
 }
 
-/// The same of an address that was read.
+/// The same texts, of an address that has been parsed already.
 pub(crate) fn texts_of(first: Option<&Item>, collation: Collation) -> (String, String) {
     let form =
         |text: &str| cut(&collation.form(cut(text, SORT_BYTES_MAX)), SORT_BYTES_MAX).to_owned();

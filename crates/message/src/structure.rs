@@ -17,7 +17,7 @@ use crate::parameter::{Parameter, Parameterized, push_parameters};
 use crate::part_index::{Node, PartIndex, PartKind};
 use crate::{Encoding, Limits};
 
-/// What the walk makes.
+/// The tree of parts that the walk makes.
 pub(crate) struct Structure {
     pub(crate) body: Vec<u8>,
     pub(crate) body_structure: Vec<u8>,
