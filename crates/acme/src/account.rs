@@ -1,4 +1,5 @@
-//! The account with those who issue: RFC 8555 §7.3.
+//! The account with the ACME server (RFC 8555 §7.3): registered once, kept sealed in storage, used
+//! by every daemon.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +7,14 @@ use crate::error::AcmeError;
 use crate::keeper::Keeper;
 use crate::protocol::{AccountKey, Client};
 
-/// What an account is sealed for.
+/// The purpose given to the seal: what is sealed for another one does not open as an account.
 const PURPOSE: &str = "acme account";
 
-/// What is kept of one.
+/// An ACME account as storage keeps it, before sealing.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     url: String,
-    /// PKCS #8.
+    /// The private key, PKCS #8.
     key: Vec<u8>,
 }
 

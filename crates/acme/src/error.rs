@@ -1,24 +1,24 @@
-//! Why there is no certificate.
+//! Why no certificate was obtained.
 
 use storage::StorageError;
 
 use crate::protocol::Problem;
 
-/// What went wrong.
+/// The errors of ordering a certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum AcmeError {
-    /// Those who issue could not be asked, or gave no answer that means anything.
+    /// The ACME server could not be asked, or gave no meaningful answer.
     #[error("{0}")]
     Server(String),
-    /// They refused.
+    /// The ACME server refused, with this problem document (RFC 8555 §6.7).
     #[error("{0}")]
     Refused(Box<Problem>),
     /// A name could not be proved.
     #[error("{name}: {reason}")]
     Unproved {
-        /// The name.
+        /// The host name that could not be proved.
         name: String,
-        /// What those who looked say of it.
+        /// The reason that the ACME server gives.
         reason: String,
     },
     /// The program that publishes records failed.
@@ -30,7 +30,7 @@ pub enum AcmeError {
     /// A secret is not sealed with the key of this server.
     #[error("seal.key does not open what is kept of {0}")]
     Sealed(&'static str),
-    /// The database.
+    /// Storage failed.
     #[error("{0}")]
     Storage(#[from] StorageError),
     /// A key could not be made.

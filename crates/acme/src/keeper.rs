@@ -17,14 +17,14 @@ use crate::settings::{Seal, Settings};
 
 /// How often storage is looked at.
 const TICK: Duration = Duration::from_secs(5);
-/// Who orders.
+/// The name of the lease that lets one daemon at a time order certificates.
 const LEASE: &str = "acme";
 /// LIMIT: how long one certificate may take; what was begun is gone on with later.
 const OBTAIN_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long others wait for a daemon that has died at it. It is prolonged as long as something is
 /// done, so that nobody else begins meanwhile.
 const LEASE_SECS: i64 = 90;
-/// How often it is prolonged.
+/// How often the lease is prolonged while something is done.
 const RENEW: Duration = Duration::from_secs(20);
 /// How often the names of domains are gone through.
 const NAMES_SECS: i64 = 900;
@@ -38,12 +38,12 @@ const ORDER_FAILURES_MAX: u32 = 3;
 /// How long something that failed here is left alone.
 const PAUSE_SECS: i64 = 60;
 
-/// What a keeper counts.
+/// Counters of certificates, for the metrics page.
 #[derive(Debug, Default)]
 pub struct KeeperCounts {
     /// Certificates that were issued to it.
     pub issued: AtomicU64,
-    /// Attempts that failed.
+    /// Attempts to obtain a certificate that failed.
     pub failed: AtomicU64,
     /// When the first of those in use ends, in seconds of Unix time; 0: there are none.
     pub ends: AtomicI64,
@@ -66,18 +66,18 @@ pub struct Keeper {
 /// What it knows from one look to the next.
 #[derive(Default)]
 struct Memory {
-    /// How many there were, and when the newest came.
+    /// How many certificates there were, and when the newest came.
     presented: Option<(i64, Timestamp)>,
-    /// When something is to be ordered next.
+    /// When a certificate is to be ordered next.
     due: Option<Timestamp>,
-    /// When something is to be asked next.
+    /// When the server is to be asked for renewal information next.
     informed_due: Timestamp,
-    /// When the names are gone through next.
+    /// When the names of domains are gone through next.
     names_due: Timestamp,
     wanted: HashSet<String>,
-    /// When it is asked for renewal information next, by names.
+    /// When renewal information is asked for next, by the names of the certificate.
     informed: HashMap<String, Timestamp>,
-    /// Nothing is ordered before.
+    /// The instant before which nothing is ordered.
     paused_until: Timestamp,
 }
 
@@ -105,7 +105,7 @@ impl Keeper {
         Self { counts, ..self }
     }
 
-    /// What it counts.
+    /// The counters of certificates and attempts, for the metrics page.
     pub fn counts(&self) -> Arc<KeeperCounts> {
         self.counts.clone()
     }
@@ -166,7 +166,7 @@ impl Keeper {
         Some(IssuedCertificate { chain_pem: row.chain.clone(), key_der })
     }
 
-    /// One look.
+    /// One pass: takes up the certificates that storage has, then orders those that are due.
     async fn round(&self) {
         if let Err(error) = self.present().await {
             tracing::warn!(%error, "ACME certificates cannot be looked at");
@@ -288,7 +288,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// When something is to be asked next.
+    /// Plans when renewal information is asked for next.
     fn plan_questions(&self) {
         let later = self.store.now().plus_secs(INFORMED_SECS);
         let mut memory = self.memory();

@@ -125,7 +125,7 @@ impl Keeper {
     }
 }
 
-/// The order, if something can still come of it.
+/// The order that was begun before, if it can still be completed.
 async fn resumed(client: &mut Client, url: &str) -> Result<Option<Order>, AcmeError> {
     match client.post(url, None).await {
         Ok(reply) => {

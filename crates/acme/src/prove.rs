@@ -1,4 +1,5 @@
-//! That a name is ours: RFC 8555 §8.
+//! Proves that host names are ours (RFC 8555 §8): by http-01 and tls-alpn-01, whose answers lie in
+//! storage for every daemon, or by dns-01, through a program that publishes records.
 
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -68,7 +69,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// What proves a name.
+    /// The name and value of the record, page or certificate that proves a host name.
     fn proof(
         &self,
         client: &Client,
@@ -177,7 +178,7 @@ fn is_token(text: &str) -> bool {
 
 /// What is shown to those who look over TLS, from storage.
 pub struct TlsProofs {
-    /// Where it stands.
+    /// The store that the answers to challenges lie in.
     pub store: Store,
 }
 

@@ -1,4 +1,5 @@
-//! When a certificate is ordered again.
+//! When a certificate is ordered again: before it expires, or when the server suggests, with pauses
+//! after failures.
 
 use std::time::Duration;
 

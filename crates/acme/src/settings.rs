@@ -1,4 +1,4 @@
-//! What the binary decides about certificates. Plain values.
+//! The settings of ACME: plain values that the binary makes from its configuration.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub enum ChallengeKind {
 }
 
 impl ChallengeKind {
-    /// Its name in the protocol, and in storage.
+    /// The word for it in the protocol and in storage.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http-01",
@@ -28,9 +28,9 @@ impl ChallengeKind {
 /// An account with those who issue that is not ACME's own (RFC 8555 §7.3.4).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExternalAccount {
-    /// Its name.
+    /// The key identifier of the external account.
     pub id: String,
-    /// Its key.
+    /// The HMAC key of the external account.
     pub key: Vec<u8>,
 }
 
@@ -43,11 +43,11 @@ impl fmt::Debug for ExternalAccount {
 /// Everything that is to be known.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The directory's URL.
+    /// The URL of the ACME directory.
     pub directory: String,
-    /// Whom those who issue may write to.
+    /// The contact of the account (RFC 8555 §7.3), for notices of the certificate authority.
     pub contact: Option<String>,
-    /// Needed by some.
+    /// The external account, where the server needs one.
     pub external_account: Option<ExternalAccount>,
     /// How names are proved.
     pub challenge: ChallengeKind,
@@ -56,8 +56,8 @@ pub struct Settings {
     pub hook: Option<PathBuf>,
     /// The names of the server itself; they share a certificate. At least one.
     pub names: Vec<String>,
-    /// What stands before the name of each domain and domain alias for a certificate of its own,
-    /// as far as such names exist.
+    /// The labels in front of the name of each domain and domain alias for which it gets a
+    /// certificate of its own, such as `mail`, as far as such names exist.
     pub prefixes: Vec<String>,
 }
 

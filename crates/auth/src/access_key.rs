@@ -13,14 +13,14 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 120 bits: beyond guessing, and still to be typed on a phone.
 const APP_PASSWORD_LETTERS: usize = 24;
 
-/// 260 bits.
+/// Letters of a token: 260 bits.
 const TOKEN_LETTERS: usize = 52;
 
 /// A secret that was just made. It is shown once; afterwards only its hash is known.
 pub struct NewSecret {
-    /// The secret.
+    /// The secret, to be shown once.
     pub secret: Password,
-    /// What storage keeps.
+    /// The hash, which storage keeps.
     pub hash: [u8; 32],
 }
 

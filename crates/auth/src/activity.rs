@@ -23,13 +23,13 @@ const PROGRAM_BYTES_MAX: usize = 240;
 /// Whom an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Concerned {
-    /// An account.
+    /// An account that exists.
     Account(AccountId),
     /// The primary address that somebody tried, whether an account has it or not.
     Name(String),
 }
 
-/// What makes events equal.
+/// The parts of an event by which events are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     concerned: Concerned,
@@ -67,7 +67,7 @@ impl ActivityLog {
         self.add(sign_in(account, grant, protocol, peer, String::new()), 1, now);
     }
 
-    /// Somebody was not let in.
+    /// Notes that somebody was refused.
     pub(crate) fn refused(
         &self,
         name: String,

@@ -1,4 +1,5 @@
-//! Signing in.
+//! Signing in: passwords, tokens and SCRAM are checked against the directory here, attempts are
+//! throttled, and what was verified is remembered for a while.
 
 mod bearer;
 mod check;
@@ -39,9 +40,9 @@ const UNREPEATABLE: Mac = [0; 32];
 /// Everything signing in is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthSettings {
-    /// What new passwords are like.
+    /// The policy for new passwords.
     pub passwords: PasswordPolicy,
-    /// What slows guessing down.
+    /// The bounds on guessing.
     pub throttle: ThrottleSettings,
     /// How long a verified password need not be verified again; 0: each time.
     pub cache_ttl_secs: u32,
@@ -66,16 +67,17 @@ impl Default for AuthSettings {
     }
 }
 
-/// Somebody who signed in.
+/// A successful sign-in: the account, and by what it was signed in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    /// The account.
+    /// The account that was signed in to.
     pub account: AccountId,
     /// The address signed in with.
     pub address: Address,
-    /// What [`Authenticator::is_current`] compares.
+    /// The credential version of the account at sign-in, which [`Authenticator::is_current`]
+    /// compares.
     pub credential_version: u64,
-    /// What was signed in with.
+    /// The password, app password or token that was used.
     pub grant: Grant,
 }
 
@@ -119,7 +121,7 @@ impl Current {
     }
 }
 
-/// What is remembered between sign-ins.
+/// State that is kept between sign-ins.
 struct Memory {
     cache: VerifiedCache,
     throttle: Throttle,
@@ -141,7 +143,7 @@ pub struct SignInCounts {
     pub signed_in: u64,
     /// Wrong name or password.
     pub wrong: u64,
-    /// Told to wait.
+    /// Attempts that were told to wait.
     pub throttled: u64,
     /// Passwords computed with argon2id; the rest came from memory.
     pub verified: u64,
@@ -321,7 +323,7 @@ impl Authenticator {
             .map_err(|retry_after_secs| AuthError::Throttled { retry_after_secs })
     }
 
-    /// The same without what was tried for the account.
+    /// Like `check`, without regard to what was tried for the account.
     fn check_place(&self, attempt: &Attempt<'_>) -> Result<(), AuthError> {
         self.memory()
             .throttle

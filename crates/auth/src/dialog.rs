@@ -12,9 +12,9 @@ use crate::{AuthError, Authenticator};
 /// A connection as somebody signs in over it.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// What is spoken on it.
+    /// The protocol of the session.
     pub protocol: Protocol,
-    /// Where the client is.
+    /// The IP address of the client.
     pub peer: IpAddr,
     channel: sasl::Channel,
     /// The addresses its client certificate was issued to.
@@ -45,13 +45,14 @@ impl Link {
         Self { protocol, peer: connection.peer().ip(), channel, certificate }
     }
 
-    /// Those of the configured mechanisms that can be used here, as they are announced.
+    /// The configured mechanisms that can be used on this link, in the order in which they are
+    /// announced.
     pub fn offered(&self, configured: &[Name]) -> Vec<Name> {
         offered(configured, &self.channel)
     }
 }
 
-/// What the session does next.
+/// The next step of the session.
 #[derive(Debug)]
 pub enum Turn {
     /// Send this, and come back with the response.

@@ -1,4 +1,5 @@
-//! Where accounts are looked up.
+//! The directory: where accounts are looked up by name, token hash or app password. The
+//! authenticator knows accounts by it alone.
 
 use std::pin::Pin;
 
@@ -12,13 +13,13 @@ use crate::SignedIn;
 /// What signing in needs to know about an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The account.
+    /// The id of the account.
     pub account: AccountId,
     /// PHC string of its password; empty when no password opens it.
     pub password_hash: String,
     /// Grows whenever sessions signed in before must end.
     pub credential_version: u64,
-    /// It cannot sign in (R-ADDR-12).
+    /// The account is blocked and cannot sign in (R-ADDR-12).
     pub blocked: bool,
     /// It, or its domain, is in maintenance (R-ADDR-12).
     pub maintenance: bool,
@@ -40,11 +41,11 @@ pub struct ScramEntry {
 /// An app password or token with its account.
 #[derive(Debug, Clone)]
 pub struct KeyEntry {
-    /// The key.
+    /// The app password or token.
     pub key: AccessKey,
     /// The primary address of its account.
     pub address: Address,
-    /// The account.
+    /// The account that it opens.
     pub entry: Entry,
 }
 
@@ -73,7 +74,7 @@ pub trait Directory: Send + Sync + 'static {
         })
     }
 
-    /// What SCRAM needs.
+    /// What SCRAM needs to know about a name, also where no account has it.
     fn find_scram<'a>(&'a self, address: &'a Address) -> Found<'a, ScramEntry> {
         Box::pin(async move {
             let entry = self.find(address).await?;

@@ -1,4 +1,5 @@
-//! Why a sign-in or a new password was refused.
+//! Why a sign-in or a new password was refused, by meaning; each protocol makes its own reply of
+//! it.
 
 /// Why nobody was signed in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum AuthError {
     /// looked at.
     #[error("too many failed sign-ins; try again in {retry_after_secs} seconds")]
     Throttled {
-        /// When trying again makes sense.
+        /// The seconds after which trying again makes sense.
         retry_after_secs: u64,
     },
     /// It cannot be told now: storage does not answer, or there is too much to do.
@@ -30,13 +31,13 @@ pub enum PasswordError {
     /// Fewer characters than the policy asks for.
     #[error("the password needs at least {chars_min} characters")]
     TooShort {
-        /// What the policy asks for.
+        /// The fewest characters that the policy allows.
         chars_min: usize,
     },
     /// More bytes than anybody types.
     #[error("the password is longer than {bytes_max} bytes")]
     TooLong {
-        /// The bound.
+        /// The most bytes that are taken.
         bytes_max: usize,
     },
     /// It holds control characters, which some programs cannot send.

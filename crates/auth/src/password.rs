@@ -15,7 +15,7 @@ const PASSWORD_BYTES_MAX: usize = 1_024;
 /// What a new password has to be like, and how it is hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// Fewest characters.
+    /// The fewest characters of a new password.
     pub chars_min: usize,
     /// Memory of one argon2id computation, in KiB.
     pub argon2_memory_kib: u32,

@@ -26,7 +26,7 @@ const HASHES: [Hash; 2] = [Hash::Sha256, Hash::Sha1];
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKey(Zeroizing<[u8; 32]>);
 
-/// Whether and how SCRAM is served.
+/// How SCRAM is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramSettings {
     /// The server's key; the same on every daemon of one database.

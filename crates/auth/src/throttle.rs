@@ -32,7 +32,7 @@ pub struct ThrottleSettings {
     /// Wrong passwords from one network in a window before addresses in it wait that are
     /// unfamiliar to the account they try; 0: networks are not counted.
     pub failures_per_network_max: u32,
-    /// What a network is.
+    /// The size of a network.
     pub network: NetworkPrefix,
     /// Wrong passwords for one account in a window before unfamiliar addresses wait.
     pub failures_per_account_max: u32,
@@ -121,7 +121,8 @@ impl Throttle {
         until(of_account.into_iter(), now)
     }
 
-    /// The same for what nobody guesses: how many tried passwords of this account does not count.
+    /// Like `check` for secrets that nobody can guess, such as tokens: how many passwords were
+    /// tried for this account does not count.
     pub(crate) fn check_place(
         &self,
         peer: AddressKey,

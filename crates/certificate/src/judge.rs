@@ -1,4 +1,5 @@
-//! Whose certificate a client believes.
+//! Whether a client believes the certificate of a server: the frame of rustls, with the decision
+//! left to a [`Judge`].
 
 use std::sync::Arc;
 
@@ -20,11 +21,11 @@ pub trait Judge: std::fmt::Debug + Send + Sync + 'static {
 /// What a server shows in a handshake, and what it is shown for.
 #[derive(Debug)]
 pub struct Shown<'a> {
-    /// Its certificate.
+    /// The certificate of the server itself.
     pub end_entity: &'a CertificateDer<'a>,
-    /// Those that are to lead to somebody who is trusted.
+    /// The certificates that are to lead to a trusted authority.
     pub intermediates: &'a [CertificateDer<'a>],
-    /// Who it was asked to be.
+    /// The name that the server was asked for.
     pub server_name: &'a ServerName<'a>,
     /// What is stapled (RFC 6066 §8); empty: nothing.
     pub ocsp_response: &'a [u8],

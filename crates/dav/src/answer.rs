@@ -1,4 +1,5 @@
-//! Answers of HTTP.
+//! Answers of HTTP, as every method makes them: a status alone, an XML document, a multistatus,
+//! validators (ETag, Schedule-Tag). Which answer is given is not decided here.
 
 use std::io::Write;
 
@@ -69,7 +70,7 @@ pub(crate) fn empty(status: StatusCode) -> Answer {
     answer
 }
 
-/// A document.
+/// An answer with an XML document as its body.
 pub(crate) fn xml(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;

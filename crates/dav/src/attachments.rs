@@ -115,7 +115,8 @@ fn disposition(is_saved: bool, filename: &str) -> String {
 pub(crate) struct FileName(String);
 
 impl FileName {
-    /// Of Content-Disposition (RFC 8607 §3.4, RFC 6266); empty where it says none that can be used.
+    /// The name of the file in Content-Disposition (RFC 8607 §3.4, RFC 6266); empty where it gives
+    /// none that can be used.
     pub(crate) fn of_disposition(header: Option<&HeaderValue>) -> Self {
         // QUIRK(several programs): UTF-8 as it is.
         let text = header.and_then(|value| std::str::from_utf8(value.as_bytes()).ok());

@@ -15,14 +15,15 @@ use crate::methods;
 use crate::settings::Settings;
 use crate::xml::Name;
 
-/// What a body has of its own.
+/// The error type of request bodies.
 type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where a body whose length nobody says begins: most are no longer.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// LIMIT: bytes and time of a body that nobody reads. Programs ask without a password first, or at a
-/// well-known URI, and send the body behind the head: a connection that is closed meanwhile fails them.
+/// LIMIT: bytes and time of a body that nobody reads. Programs ask without a password first, or at
+/// a well-known URI, and send the body behind the head: a connection that is closed meanwhile fails
+/// them.
 const PASSED_OVER_BYTES_MAX: usize = 64 * 1024;
 const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
 
@@ -88,7 +89,7 @@ where
     }
 }
 
-/// What has come of a body.
+/// A body while it is read: its bytes so far, and the memory drawn for them.
 struct Reading<'s> {
     settings: &'s Settings,
     bytes: Vec<u8>,
@@ -226,7 +227,7 @@ mod tests {
     struct Read {
         outcome: std::result::Result<usize, u16>,
         free: Vec<u64>,
-        /// With the body still there.
+        /// How many bytes of the body have not come yet.
         left: u64,
     }
 

@@ -1,4 +1,5 @@
-//! Calendar objects as reports look at them.
+//! Calendar objects as GET and reports send them: expanded or limited to a range (RFC 4791 §9.6),
+//! and with or without the time zones that the client knows (RFC 7809).
 
 use std::borrow::Cow;
 
@@ -89,7 +90,7 @@ pub(crate) fn with_zones<'b>(
     }
 }
 
-/// Whether that changes anything.
+/// Leaves out or adds definitions of time zones as `zones` asks; whether that changed anything.
 fn send_zones(calendar: &mut ical::Component, zones: ZonesSent) -> bool {
     match zones {
         ZonesSent::AsStored => false,

@@ -46,7 +46,7 @@ struct OfMethod {
 /// What was counted of one method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodCounts {
-    /// Its name, or `other`.
+    /// The name of the method, or `other` for those that have no count of their own.
     pub method: &'static str,
     /// Requests by the class of their status.
     pub answered: [(&'static str, u64); CLASSES.len()],
@@ -70,7 +70,7 @@ impl Method {
 }
 
 impl Counts {
-    /// A body came.
+    /// Counts the bytes of the body of a request.
     pub(crate) fn received(&self, method: Method, bytes: usize) {
         if let Some(counts) = self.methods.get(method.0) {
             add(&counts.received_bytes, bytes as u64);
@@ -88,7 +88,7 @@ impl Counts {
         add(&counts.sent_bytes, answer.body().size_hint().lower());
     }
 
-    /// What was counted until now.
+    /// The counts of every method so far.
     pub fn each(&self) -> impl Iterator<Item = MethodCounts> {
         METHODS.into_iter().zip(&self.methods).map(|(method, counts)| MethodCounts {
             method,

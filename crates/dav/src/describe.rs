@@ -29,21 +29,23 @@ pub(crate) struct Describer<'s> {
     dead: HashMap<CollectionId, Vec<DeadProperty>>,
     reads_dead_of_objects: bool,
     reads_lengths: bool,
-    /// Of the object that was read last, where it is seen with one's own alarms.
+    /// The length of the object that was read last, where it is seen with alarms of the actor's
+    /// own.
     shown_length: Option<(ObjectId, u64)>,
     objects_with_dead: HashMap<CollectionId, HashSet<ObjectId>>,
-    /// Of the object that was read last: those of all would be as much as a quota is.
+    /// The dead properties of the object that was read last; those of all objects might be as large
+    /// as a quota.
     dead_of_object: Option<(ObjectId, Vec<DeadProperty>)>,
     /// By owner: places of two may have the same names.
     locks: HashMap<AccountId, Vec<Lock>>,
     default_calendar: Option<String>,
     notifications: Option<String>,
-    /// Of address books: the path of the directory, and of the card that is oneself.
+    /// For address books: the path of the directory, and of the card that is the actor's own.
     directory: Option<String>,
     /// Where calendars that are public are read.
     public_urls: HashMap<CollectionId, Option<String>>,
     me_card: Option<String>,
-    /// Of the principal that was read last.
+    /// The addresses of the principal that was read last.
     addresses: Vec<String>,
     is_room: bool,
     groups: Vec<String>,
@@ -52,7 +54,7 @@ pub(crate) struct Describer<'s> {
     reads_acl: bool,
     home_tags: HashMap<Home, String>,
     reads_home_token: bool,
-    /// Of the home that was read last.
+    /// The sync-token of the home that was read last.
     home_token: Option<String>,
 }
 

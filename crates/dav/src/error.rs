@@ -29,7 +29,7 @@ pub(crate) enum DavError {
     SignIn,
     /// Too many wrong passwords.
     Throttled(u64),
-    /// Storage refused.
+    /// Storage refused or failed; the answer depends on the error.
     Storage(StorageError),
 }
 
@@ -91,7 +91,7 @@ impl DavError {
         }
     }
 
-    /// The answer.
+    /// The answer that tells the client of the error.
     pub(crate) fn into_answer(self) -> Answer {
         match self {
             Self::Status(status) => answer::plain(status),
@@ -211,7 +211,7 @@ pub(crate) enum Format {
     Calendar,
     /// RFC 6352 §6.3.2.1
     Card,
-    /// Any bytes.
+    /// Files, which may hold any bytes.
     File,
 }
 

@@ -1,4 +1,5 @@
-//! What one request is answered with: reading from the store and changing it at the word of who asks.
+//! What one request is answered with: reading from the store and changing it at the word of who
+//! asks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,12 +19,12 @@ use crate::resource::{self, Actor};
 use crate::settings::Settings;
 use crate::turns::Turns;
 
-/// What one request is answered with.
+/// The context of one request: the store, the settings and who asks.
 pub(crate) struct Exchange {
     pub(crate) store: Store,
     pub(crate) settings: Arc<Settings>,
     pub(crate) actor: Actor,
-    /// Who is not told of what the request does.
+    /// The subscriptions to pushes that are not told of what the request does.
     pub(crate) quiet: QuietPushes,
     /// How many requests of an account read at a time.
     pub(crate) turns: Turns,
@@ -58,7 +59,7 @@ impl Refusal {
     }
 }
 
-/// At whose word something is changed, and who is not told of it.
+/// Who asked for a change, and which of their own subscriptions to pushes are not told of it.
 pub(crate) struct Asking {
     actor: AccountId,
     quiet: QuietPushes,
@@ -127,7 +128,7 @@ impl Exchange {
         self.write_after(owner, label, |_| Ok(()), closure).await
     }
 
-    /// The same, after `lock` has locked whoever else it is about.
+    /// Like `write`, but calls `lock` first, which locks further accounts that the change touches.
     pub(crate) async fn write_after<T, L, F>(
         &self,
         owner: AccountId,
@@ -165,9 +166,10 @@ impl Exchange {
         refusal.or(written)
     }
 
-    /// Changes one object of `owner`'s, with all that follows for others, and no account, address or
-    /// domain, after `lock` has locked whoever it is about. Both closures may run more than once, each
-    /// time after all they did before was rolled back. An error of any kind changes nothing.
+    /// Changes one object of `owner`'s, with all that follows for others, and no account, address
+    /// or domain, after `lock` has locked whoever it is about. Both closures may run more than
+    /// once, each time after all they did before was rolled back. An error of any kind changes
+    /// nothing.
     pub(crate) async fn write_object<T, L, F>(
         &self,
         owner: AccountId,
@@ -192,7 +194,7 @@ impl Exchange {
         refusal.or(written.await)
     }
 
-    /// At whose word something is changed.
+    /// Who makes a change, and the push subscriptions that are not told of it.
     pub(crate) fn asking(&self) -> Asking {
         Asking { actor: self.actor.id(), quiet: self.quiet.clone() }
     }

@@ -22,8 +22,8 @@ use crate::public;
 use crate::request::Request;
 use crate::resource::Actor;
 
-/// What stands before a secret, where others have their address. No address begins so and has no
-/// `@`.
+/// The beginning of the segment that holds a secret, where other paths have an address. No address
+/// begins so and has no `@`.
 const PREFIX: &str = "outside-";
 /// The name of the calendar as one file.
 const FILE: &str = "calendar.ics";
@@ -58,7 +58,7 @@ pub(crate) fn secret_of(place: &Place) -> Option<&str> {
     owner.strip_prefix(PREFIX).filter(|secret| !secret.contains('@'))
 }
 
-/// Whose secret it is; who comes for the first time has accepted.
+/// The outsider whose link holds this secret. Coming for the first time accepts the invitation.
 pub(crate) async fn enter(store: &Store, secret: &str) -> Result<Actor> {
     let asked = secret.to_owned();
     let found = store.read(move |tx| tx.find_outsider(&asked)).await?;
@@ -103,12 +103,12 @@ fn account_of(outsider: &Outsider, secret: &str) -> Account {
 }
 
 impl Actor {
-    /// Whether they have no account here.
+    /// Whether the actor has no account here and came by an invitation link.
     pub(crate) fn is_outside(&self) -> bool {
         self.outside.is_some()
     }
 
-    /// Whether they may invite others elsewhere.
+    /// Whether an outsider may invite further people.
     pub(crate) fn shares_on(&self) -> bool {
         self.outside.as_ref().is_some_and(|one| one.rights.contains(CollectionRights::SHARE))
     }
@@ -118,7 +118,7 @@ impl Actor {
         if self.is_outside() { rights.and(CollectionRights::WRITE) } else { rights }
     }
 
-    /// Where they are written to.
+    /// The address that they are written to.
     pub(crate) fn mail_address(&self) -> &str {
         self.outside.as_ref().map_or(&self.account.address, |outsider| &outsider.address)
     }

@@ -32,12 +32,12 @@ pub(crate) enum Place {
     Member(Home, String, Vec<String>),
 }
 
-/// Which proxies.
+/// The two groups of calendar proxies of a principal (calendar-proxy draft).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proxy {
-    /// They read.
+    /// `calendar-proxy-read`: they may read.
     Read,
-    /// They write, too.
+    /// `calendar-proxy-write`: they may read and write.
     Write,
 }
 
@@ -81,7 +81,7 @@ fn segment_of(home: Home) -> &'static str {
 }
 
 impl Place {
-    /// Of the path of a URL. `None` where nothing of WebDAV can be.
+    /// The place at the path of a URL; `None` where nothing of WebDAV can be.
     pub(crate) fn parse(path: &str) -> Result<Option<Self>, BadPath> {
         let segments = segments(path)?;
         let mut segments = segments.into_iter();
@@ -228,7 +228,7 @@ pub(crate) fn group_href(group: &storage::SharedWith) -> String {
     render(&["dav", "principals", &group.to_string()], true)
 }
 
-/// The path of whom something is shared with.
+/// The principal path of somebody that something is shared with.
 pub(crate) fn sharee_href(sharee: &storage::SharedWith) -> String {
     match sharee {
         storage::SharedWith::Account(address) => principal_href(address),

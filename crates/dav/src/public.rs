@@ -28,7 +28,7 @@ pub(crate) fn is_for(path: &str) -> bool {
     path.starts_with(PREFIX)
 }
 
-/// Where a calendar with this token is read.
+/// The URL of the public calendar with this token.
 pub(crate) fn url(settings: &Settings, token: &str) -> String {
     format!("{}{}", settings.public_url, public_path(token))
 }
@@ -55,12 +55,12 @@ pub(crate) async fn answer(
     serve(store, settings, turn, headers, find, Shown::Public).await
 }
 
-/// What is shown of a calendar.
+/// How much of a calendar is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// What is anybody's business.
+    /// The parts that are public.
     Public,
-    /// All of it, to those it is shared with.
+    /// Everything, as those it is shared with see it.
     Everything,
 }
 

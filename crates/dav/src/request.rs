@@ -1,4 +1,5 @@
-//! What a request says beside its body.
+//! A request without its body: its path, and the headers that several methods read (Depth, Prefer,
+//! If-Match and so on).
 
 use hyper::header::{HOST, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
@@ -11,11 +12,11 @@ use crate::xml::ZonesSent;
 /// How deep a request reaches (RFC 4918 §10.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// The resource.
+    /// The resource alone.
     Zero,
-    /// And its members.
+    /// The resource and its members.
     One,
-    /// And theirs, and so on.
+    /// The resource and everything below it.
     Infinity,
 }
 
@@ -70,7 +71,7 @@ impl Request {
         self.prefers("return=representation").then(|| self.zones())
     }
 
-    /// RFC 7240 §2.
+    /// Whether the Prefer header holds `wanted` (RFC 7240 §2).
     pub(crate) fn prefers(&self, wanted: &str) -> bool {
         let values = self.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split([',', ';'])).any(|preference| {
@@ -104,12 +105,12 @@ impl Request {
         Ok(path_of(text).to_owned())
     }
 
-    /// If-Match.
+    /// The condition of If-Match, if the request has one.
     pub(crate) fn if_match(&self) -> Result<Option<EtagCondition>> {
         self.etags(&IF_MATCH)
     }
 
-    /// If-None-Match.
+    /// The condition of If-None-Match, if the request has one.
     pub(crate) fn if_none_match(&self) -> Result<Option<EtagCondition>> {
         self.etags(&IF_NONE_MATCH)
     }

@@ -17,20 +17,20 @@ use crate::path::{self, Place, Proxy};
 /// The name of the organisation's directory in every home of address books (R-CARD-5).
 pub(crate) const DIRECTORY: &str = "directory";
 
-/// Something that has properties.
+/// A resource: something at a path, with properties.
 #[derive(Debug, Clone)]
 pub(crate) enum Resource {
     /// `/` and `/dav/`
     Root,
-    /// What principals stand in.
+    /// The collection of principals.
     Principals,
-    /// Somebody.
+    /// The principal of an account.
     Principal(Arc<Account>),
     /// A team, or everybody of the organisation of whoever asks.
     Group(Arc<Group>),
-    /// Who may see or change the calendars of somebody.
+    /// The calendar proxies of an account, who may read or also change its calendars.
     Proxy(Arc<Account>, Proxy),
-    /// What homes stand in.
+    /// The collection of the homes of one kind.
     Homes(Home),
     /// Where somebody's collections stand.
     Home(Home, Arc<Account>),
@@ -45,16 +45,16 @@ pub(crate) enum Resource {
 /// Several people under one name.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    /// Who they are.
+    /// The team or organisation.
     pub(crate) who: SharedWith,
-    /// What they are called.
+    /// The name of the group.
     pub(crate) name: String,
     /// The addresses of those in a team.
     pub(crate) members: Vec<String>,
 }
 
 impl Resource {
-    /// Its path, in the one way it is written.
+    /// The canonical path of the resource.
     pub(crate) fn href(&self) -> String {
         match self {
             Self::Root => "/dav/".to_owned(),
@@ -72,7 +72,7 @@ impl Resource {
         }
     }
 
-    /// Whose it is.
+    /// The account that the resource belongs to, if it belongs to one.
     pub(crate) fn owner(&self) -> Option<&Arc<Account>> {
         match self {
             Self::Root | Self::Principals | Self::Homes(_) | Self::Group(_) => None,
@@ -110,13 +110,13 @@ pub(crate) fn href_of(account: &Account, collection: &Collection) -> String {
     }
 }
 
-/// Who asks.
+/// Who sent the request: an account, or somebody who came by an invitation link.
 #[derive(Debug, Clone)]
 pub(crate) struct Actor {
     pub(crate) account: Arc<Account>,
     /// R-CARD-2: whether their program gets on with one address book alone.
     pub(crate) has_one_book: bool,
-    /// Who they are, if they have no account here.
+    /// Set for somebody who has no account here and came by an invitation link.
     pub(crate) outside: Option<Arc<storage::Outsider>>,
 }
 
@@ -140,7 +140,7 @@ pub(crate) struct Target {
     pub(crate) owner: Arc<Account>,
     pub(crate) home: Home,
     pub(crate) names: Vec<String>,
-    /// Whether it is named as in the home of whom it is shared with.
+    /// Whether the path names it as a guest's: in the home of somebody it is shared with.
     pub(crate) as_guest: bool,
 }
 
@@ -259,7 +259,7 @@ pub(crate) fn find(tx: &mut ReadTx<'_>, actor: &Actor, place: &Place) -> Result<
     })
 }
 
-/// The same, for who is to know no more than when its owner is busy (RFC 4791 §6.1.1).
+/// Like `find`, for an actor who may know only when the owner is busy (RFC 4791 §6.1.1).
 pub(crate) fn find_for_free_busy(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
@@ -289,7 +289,7 @@ fn require_home(actor: &Actor, owner: &Account) -> Result<()> {
     }
 }
 
-/// What is at a place below a home.
+/// The collection or the object at a place below a home; `None` where there is neither.
 pub(crate) fn find_member(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
@@ -433,7 +433,7 @@ fn the_one_book(
     Ok(found)
 }
 
-/// Those of a home of somebody else that whoever asks may read.
+/// Of the collections in somebody's home, those that the actor may read.
 fn readable(
     tx: &mut ReadTx<'_>,
     actor: &Actor,

@@ -21,14 +21,14 @@ use crate::xml::{Name, Writer};
 /// LIMIT: whose times one request asks for.
 const ATTENDEES_MAX: usize = 200;
 
-/// What one attendee's times are.
+/// The answer about one attendee of a free-busy request.
 struct Reply {
     attendee: String,
     status: &'static str,
     calendar: Option<String>,
 }
 
-/// What is asked at the outbox.
+/// A free-busy request at the outbox (RFC 6638 §5).
 struct Inquiry {
     uid: String,
     organizer: Line,
@@ -36,8 +36,8 @@ struct Inquiry {
     attendees: Vec<Line>,
 }
 
-/// POST of a VFREEBUSY with METHOD:REQUEST. The owner of the outbox asks, whoever acts for them: what
-/// they are told is what they may know.
+/// POST of a VFREEBUSY with METHOD:REQUEST. The owner of the outbox asks, whoever acts for them:
+/// what they are told is what they may know.
 pub(crate) async fn free_busy(
     exchange: &Exchange,
     request: Request,

@@ -1,4 +1,5 @@
-//! One request from sign-in to answer.
+//! The service: one HTTP request from sign-in to answer. Here the account is authenticated, the
+//! method run, errors made into answers, and all of it counted.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use crate::waiting::Waiting;
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    /// The address.
+    /// The address of the client, or what a trusted proxy says it is.
     pub ip: IpAddr,
     /// Whether its bytes were encrypted on the way.
     pub is_tls: bool,
@@ -62,7 +63,7 @@ impl DavService {
         Self { store, authenticator, settings: Arc::new(settings), waiting, turns }
     }
 
-    /// The same, reading in turns with all services that have these.
+    /// The same service, taking its turns to read from `turns`, which other services share.
     #[must_use]
     pub fn taking(self, turns: Turns) -> Self {
         let turns = turns.at_most(self.settings.account_readers_max);
@@ -173,7 +174,8 @@ impl DavService {
         None
     }
 
-    /// What is known before the body is read: where it goes, who asks, and whether for the first time.
+    /// What is known before the body is read: where it goes, who asks, and whether for the first
+    /// time.
     async fn begin(
         &self,
         parts: &hyper::http::request::Parts,
@@ -192,7 +194,8 @@ impl DavService {
         Ok((place, actor, is_new))
     }
 
-    /// Nothing that opens a door goes over a line that others read.
+    /// Fails for credentials and secret paths that came over an unencrypted connection, unless the
+    /// settings allow that.
     fn require_secrecy(&self, peer: Peer) -> Result<()> {
         match peer.is_tls || self.settings.plaintext_auth {
             true => Ok(()),
@@ -200,9 +203,9 @@ impl DavService {
         }
     }
 
-    /// Whether a page of somebody else has made a browser post a form (RFC 6454 §7). The browser adds
-    /// the password of who looks at it, and asks nobody before. Of other methods it asks here whether
-    /// it may, and is told nothing.
+    /// Whether a page of somebody else has made a browser post a form (RFC 6454 §7). The browser
+    /// adds the password of who looks at it, and asks nobody before. Of other methods it asks here
+    /// whether it may, and is told nothing.
     fn is_of_foreign_page(&self, parts: &hyper::http::request::Parts) -> bool {
         let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let Some(origin) = text(ORIGIN) else { return false };
@@ -215,7 +218,7 @@ impl DavService {
         parts.method == Method::POST && !is_ours
     }
 
-    /// Who asks, and whether for the first time.
+    /// Authenticates the request: the actor, and whether they sign in for the first time.
     async fn sign_in(&self, headers: &HeaderMap, peer: Peer) -> Result<(Actor, bool)> {
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let header = text(AUTHORIZATION).ok_or(DavError::SignIn)?;

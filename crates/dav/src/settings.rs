@@ -15,9 +15,9 @@ use crate::xml;
 /// What is decided about subscriptions to pushes.
 #[derive(Debug, Clone)]
 pub struct PushSettings {
-    /// Who tells.
+    /// The key that signs requests to push services.
     pub key: Arc<PushKey>,
-    /// Subscriptions of one account.
+    /// The most subscriptions of one account.
     pub subscriptions_max: u64,
 }
 
@@ -34,9 +34,9 @@ pub trait AttachmentChecks: fmt::Debug + Send + Sync {
 /// What is said of an attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttachmentVerdict {
-    /// It may be taken.
+    /// The attachment may be stored.
     Sound,
-    /// It does harm.
+    /// The attachment is malware: refused.
     Harmful,
     /// Nobody can say now, and it is not to be taken without.
     Unknown,
@@ -49,7 +49,7 @@ pub struct Settings {
     pub public_url: String,
     /// Whether clients may sign in without TLS.
     pub plaintext_auth: bool,
-    /// What an object may cost.
+    /// The bounds on one object.
     pub objects: ObjectLimits,
     /// What managed attachments are bound by, as storage has it (RFC 8607 §6).
     pub attachments: AttachmentSettings,
@@ -66,15 +66,15 @@ pub struct Settings {
     /// Requests of one account that read from the store at a time ([`Turns`](crate::Turns)); at
     /// least one.
     pub account_readers_max: usize,
-    /// What bodies of requests take, all of them together.
+    /// The memory that bodies of requests share.
     pub body_memory: Arc<MemoryBudget>,
-    /// Who looks at attachments; absent where nobody does.
+    /// The scanner of attachments, if one is configured.
     pub checks: Option<Arc<dyn AttachmentChecks>>,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
     /// Absent where nobody is told of changes.
     pub pushes: Option<PushSettings>,
-    /// What requests are counted by.
+    /// The counters of requests.
     pub counts: Arc<Counts>,
 }
 

@@ -1,5 +1,5 @@
-//! The time zone data distribution service (RFC 7808): what zones there are, each as a VTIMEZONE, and
-//! when their clocks change. It is no secret, so nobody signs in.
+//! The time zone data distribution service (RFC 7808): what zones there are, each as a VTIMEZONE,
+//! and when their clocks change. It is no secret, so nobody signs in.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::answer::{self, Answer};
 use crate::path;
 
-/// Where it is; `/.well-known/timezone` leads here (RFC 7808 §4.2.1.3).
+/// The path of the time zone service; `/.well-known/timezone` leads here (RFC 7808 §4.2.1.3).
 pub(crate) const PATH: &str = "/timezones/";
 /// LIMIT: years that one answer tells the changes of.
 const YEARS_MAX: i64 = 200;
@@ -39,7 +39,7 @@ static ZONES: LazyLock<Vec<Zone>> = LazyLock::new(|| {
     zone_names().into_iter().filter_map(ready).collect()
 });
 
-/// What changes with any of the zones.
+/// The sync-token of the service: it changes when any of the zones does.
 static SYNC_TOKEN: LazyLock<String> = LazyLock::new(|| {
     let all: String = ZONES.iter().map(|zone| format!("{} {}\n", zone.id, zone.etag)).collect();
     tag(all.as_bytes())

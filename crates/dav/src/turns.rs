@@ -1,8 +1,8 @@
-//! Who may read from the store next: a query over many objects keeps a connection and a core busy for
-//! seconds, and a client may send any number of them at once. What one account reads at a time is
-//! bounded, and so is what all of them read, one reader being left for whoever has none. Whoever
-//! waits takes no connection from anybody, and goes in the order of coming, but those who have no
-//! turn go before those who have one.
+//! Who may read from the store next. A query over many objects keeps a connection and a core busy
+//! for seconds, and a client may send any number of them at once. What one account reads at a time
+//! is bounded, and so is what all accounts read together, with one reader left for accounts that
+//! have none. Whoever waits holds no connection. Turns are given in the order of asking, but
+//! accounts without a turn go before those that have one.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// LIMIT: readers that are left to those who have none.
 const KEPT: usize = 1;
 
-/// Those who come without an account are one to each other: ids begin at 1.
+/// The account id that stands for everybody who has no account: real ids begin at 1.
 pub(crate) const STRANGERS: AccountId = AccountId::new(0);
 
 /// The turns of everybody who asks a store, by whichever services: they read by the same
@@ -27,9 +27,9 @@ pub struct Turns {
 
 #[derive(Debug)]
 struct State {
-    /// Those that nobody has.
+    /// Turns that nobody holds.
     free: usize,
-    /// Of those alone who have one.
+    /// Turns held by each account; accounts that hold none are absent.
     held: HashMap<AccountId, usize>,
     waiting: VecDeque<Waiter>,
     last_number: u64,
@@ -39,7 +39,7 @@ struct State {
 struct Waiter {
     number: u64,
     account: AccountId,
-    /// As many may the account have.
+    /// The most turns that the account may hold at a time, this one included.
     each: usize,
     call: oneshot::Sender<()>,
 }
@@ -60,7 +60,7 @@ struct Waiting<'t> {
 }
 
 impl Turns {
-    /// So many at a time; at least one. An account may have all but one of them.
+    /// At most `all` turns at a time, but at least one. An account may hold all but one of them.
     pub fn new(all: usize) -> Self {
         let all = all.max(1);
         let state =
@@ -68,7 +68,8 @@ impl Turns {
         Self { each: all, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// The same turns for a service that gives an account so many of them; at least one.
+    /// The same turns, for a service that lets one account hold at most `each` of them; at least
+    /// one.
     pub(crate) fn at_most(self, each: usize) -> Self {
         Self { each: each.max(1), ..self }
     }
@@ -141,7 +142,8 @@ impl State {
         }
     }
 
-    /// Who is next: the first of those who have none, else the first of the rest.
+    /// The index of the next waiter: the first account without a turn, else the first that may have
+    /// another.
     fn next(&self) -> Option<usize> {
         let first = |has_some: bool| {
             self.waiting.iter().position(|waiter| {
@@ -191,7 +193,7 @@ mod tests {
         }
     }
 
-    /// One that has asked.
+    /// A caller that has asked for a turn and waits for it.
     fn wait(turns: &Turns, account: AccountId) -> Waits<'_> {
         let mut waits: Waits<'_> = Box::pin(turns.take(account));
         assert!(ask(&mut waits).is_none(), "there are turns");

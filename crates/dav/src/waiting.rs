@@ -1,5 +1,5 @@
-//! Room for answers on their way: one that its client does not read stays in memory, and a client may
-//! ask for many of them.
+//! Room for answers on their way: one that its client does not read stays in memory, and a client
+//! may ask for many of them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::answer::{self, Answer};
 
 /// LIMIT: smaller ones are bounded by the requests that a connection has at a time.
 const SMALL_BYTES: u64 = 64 * 1024;
-/// What is counted in.
+/// The unit of memory that is counted.
 const UNIT_BYTES: u64 = 1024;
 
 /// The room of a service. Clones are the same.

@@ -17,7 +17,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// One that begins now.
+    /// The budget of an answer whose time begins now.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             bytes_max: settings.answer_bytes_max,
@@ -30,12 +30,12 @@ impl Work {
         if self.has_room(written) { self.go_on_in_time() } else { Err(too_much()) }
     }
 
-    /// Whether so much may be sent.
+    /// Whether `written` bytes are within the bound.
     pub(crate) fn has_room(&self, written: usize) -> bool {
         written <= self.bytes_max
     }
 
-    /// Whether it may take longer.
+    /// Fails if the time for the answer is over.
     pub(crate) fn go_on_in_time(&self) -> Result<()> {
         let is_late = self.until.is_some_and(|until| Instant::now() >= until);
         if is_late { Err(too_much()) } else { Ok(()) }

@@ -1,5 +1,5 @@
-//! What a message costs that a hundred rules are asked about, none of which fits: prints microseconds
-//! and steps. `cargo run --release -p delivery --example hundred_rules`
+//! What a message costs that a hundred rules are asked about, none of which fits: prints
+//! microseconds and steps. `cargo run --release -p delivery --example hundred_rules`
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -110,7 +110,7 @@ impl Caches {
         Ok(ready)
     }
 
-    /// Until when a sender gets no answer, as far as that is known.
+    /// The instant until which a sender gets no further answer, if the cache has it.
     pub(crate) fn answered_until(&self, key: &AnsweredKey) -> Option<Timestamp> {
         self.answered.get(key)
     }

@@ -43,7 +43,7 @@ pub(crate) fn wishes(action: &ProcessCalendar, recipient: &str) -> CalendarWishe
     }
 }
 
-/// What a script hears.
+/// The result of processing, as a script hears it.
 pub(crate) fn report(fate: CalendarFate) -> CalendarReport {
     let (outcome, reason) = match fate {
         CalendarFate::Nothing(reason) => (CalendarOutcome::NoAction, reason),

@@ -31,13 +31,14 @@ pub struct Deliverer {
     store: Store,
     settings: Settings,
     language: Arc<Language>,
-    /// The same with few steps.
+    /// The same language with fewer steps to a run: scripts that need more run on a thread that may
+    /// block.
     quick: Language,
     caches: Caches,
 }
 
 impl Deliverer {
-    /// One for a store.
+    /// A deliverer for a store.
     pub fn new(store: Store, settings: Settings) -> Self {
         let language = language();
         let mut quick = language.clone();
@@ -100,7 +101,7 @@ fn answered_key(account: AccountId, version: u64, claim: &AnswerClaim) -> Answer
     AnsweredKey { account, version, source: claim.source, sender: claim.sender.clone() }
 }
 
-/// One message for one account.
+/// One message on its way to one account: its script is run and a plan made of the actions.
 struct SortingOne<'a> {
     deliverer: &'a Deliverer,
     rules: &'a Arc<Ready>,

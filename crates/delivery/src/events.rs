@@ -42,7 +42,8 @@ pub struct EventRunner {
     programs: Programs,
 }
 
-/// Until when scripts run for one account.
+/// What the runs for one account may take before it is another account's turn: a number of
+/// messages, and time.
 struct Turn<'e> {
     messages_left: u32,
     ends: &'e (dyn Fn() -> bool + Sync),
@@ -62,7 +63,7 @@ struct Started {
     actor: String,
 }
 
-/// What a run made of a message.
+/// A message after a run of the script, and the outcome of the run.
 struct Ran {
     message: Vec<u8>,
     flags: Flags,
@@ -70,7 +71,7 @@ struct Ran {
 }
 
 impl EventRunner {
-    /// One for a store.
+    /// A runner of scripts for events of a store.
     pub fn new(store: Store, settings: Settings) -> Self {
         let programs = Programs::new(settings.cache_bytes);
         Self { store, settings, language: Arc::new(language()), programs }

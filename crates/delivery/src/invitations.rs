@@ -1,5 +1,6 @@
-//! Mail that tells people elsewhere of meetings (RFC 6047): a text for people and the calendar message
-//! for their programs, in one multipart/alternative. What invites them to calendars is beside it.
+//! Mail that tells people elsewhere of meetings (RFC 6047): a text for people and the calendar
+//! message for their programs, in one multipart/alternative. What invites them to calendars is
+//! beside it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

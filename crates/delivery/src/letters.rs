@@ -36,7 +36,7 @@ fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> 
     write_from(("Mail Delivery Subsystem", &from), stamper, to, subject, text)
 }
 
-/// The same in the name of somebody: their name and their address.
+/// Writes a letter that comes from a person: their name and address stand in From.
 fn write_from(
     from: (&str, &str),
     stamper: &Stamper<'_>,
@@ -112,9 +112,9 @@ pub fn activity_letter(
 /// A letter for the spool.
 #[derive(Debug, Clone)]
 pub struct Letter {
-    /// Its envelope.
+    /// The envelope for the spool.
     pub entry: SpoolEntry,
-    /// Its text.
+    /// The message, rendered.
     pub message: Arc<PreparedMessage>,
 }
 
@@ -123,9 +123,9 @@ pub struct Letter {
 pub struct Question<'a> {
     /// The account that asks.
     pub account: &'a str,
-    /// What for.
+    /// What the address is to be used for.
     pub purpose: Purpose,
-    /// Who is asked.
+    /// The address that is asked.
     pub address: &'a str,
     /// The code that says yes.
     pub token: &'a str,
@@ -177,13 +177,13 @@ pub fn confirmation(hostname: &str, question: Question<'_>, now: Timestamp) -> L
 /// What a letter says of a link that sets the password of an account.
 #[derive(Clone, Copy)]
 pub struct PasswordInvitation<'a> {
-    /// Whose password it sets.
+    /// The primary address of the account whose password it sets.
     pub account: &'a str,
     /// To whom the letter goes, which is the owner of the account at another address.
     pub address: &'a str,
-    /// The link.
+    /// The URL of the page that sets the password.
     pub link: &'a str,
-    /// From when on it is good for nothing.
+    /// The instant from which on the link no longer works.
     pub expires: Timestamp,
 }
 

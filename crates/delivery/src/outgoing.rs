@@ -37,7 +37,7 @@ impl Stamper<'_> {
 /// A message of ours to somebody.
 pub(crate) struct Letter<'a> {
     pub(crate) account: AccountId,
-    /// Whose word it is.
+    /// In whose name the message is signed.
     pub(crate) author: Author,
     pub(crate) reverse_path: &'a str,
     pub(crate) to: Vec<String>,

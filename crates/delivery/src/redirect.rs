@@ -71,7 +71,7 @@ pub(crate) async fn is_forged(
     Ok(checked != Authorship::Permitted)
 }
 
-/// Those in From and Sender.
+/// The addresses in From and Sender.
 fn authors(message: &[u8]) -> Vec<Address> {
     let fields = header_fields(message).filter(|field| field.is("From") || field.is("Sender"));
     fields.flat_map(|field| addresses(field.value)).collect()
@@ -139,8 +139,8 @@ fn inherited(notify: &str) -> String {
     if kept.is_empty() { "NEVER".to_owned() } else { kept.join(",") }
 }
 
-/// Whether a copy is to come from the owner of the script: RFC 6009 §6.1 and RFC 6009 §7.1, where it
-/// says what its sender is to be told.
+/// Whether a copy is to come from the owner of the script: RFC 6009 §6.1 and RFC 6009 §7.1, where
+/// it says what its sender is to be told.
 fn is_owners(action: &Redirect, reverse_path: &str) -> bool {
     let asks = action.notify.is_some() || action.ret.is_some() || action.deliver_by.is_some();
     asks && !reverse_path.is_empty()
@@ -187,8 +187,8 @@ pub(crate) fn outgoing(
         priority: parameters.priority,
         by: deadline,
         verified: is_verified,
-        // RFC 5321 §6.2: nobody is told that a copy could not be brought out who may not have sent
-        // the message, whatever address its sender gave.
+        // RFC 5321 §6.2: where a stranger brought the message, its reverse-path may be forged. No
+        // bounce goes there when this copy cannot be delivered.
         doubtful: !arrival.is_believed && !is_owners,
         author: author.map(str::to_owned),
         // R-ADDR-13: others wrote it, whoever is its sender now.
@@ -223,14 +223,14 @@ pub(crate) fn outgoing(
     }
 }
 
-/// Notes of a copy that its account has the message nowhere else: where nobody is told that it could
-/// not be brought out, the account gets it after all (RFC 5321 §6.1).
+/// Notes of a copy that its account has the message nowhere else: where nobody is told that it
+/// could not be brought out, the account gets it after all (RFC 5321 §6.1).
 pub(crate) fn note_unkept(copy: &mut Outgoing) {
     copy.entry.parameters.unkept = true;
 }
 
-/// Who a copy comes from: the sender, rewritten so that it passes SPF from here. A sender of ours
-/// passes as it is.
+/// The reverse-path of a copy: the sender, rewritten so that SPF passes from here. A sender of ours
+/// stays as it is.
 pub(crate) fn reverse_path(
     settings: &Settings,
     rules: &Ready,

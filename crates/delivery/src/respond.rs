@@ -1,4 +1,5 @@
-//! The out-of-office answer (R-RESP).
+//! The out-of-office answer (R-RESP): which responder of an account answers a message, what the
+//! answer says, and whom it must not go to. Sending it is the spool's.
 
 use ids::{AccountId, Timestamp};
 use mail_builder::headers::content_type::ContentType;
@@ -51,7 +52,7 @@ pub(crate) fn head(rules: &Ready, arrival: &Arrival<'_>) -> Option<AnswerHead> {
     AnswerHead::of(arrival.message, arrival.reverse_path, arrival.forward_path, &mut is_own)
 }
 
-/// The answer.
+/// The answer that the active responder gives, as the action of `vacation`.
 pub(crate) fn answer(
     rules: &Ready,
     (responder, claim, head): (&ActiveResponder, &AnswerClaim, AnswerHead),

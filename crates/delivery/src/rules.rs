@@ -15,7 +15,7 @@ const MISTAKES_TOLD: usize = 5;
 /// A compiled script, or what is wrong with it.
 pub(crate) type Compiled = Result<Arc<Program>, String>;
 
-/// What deliveries go by.
+/// The rules of an account, compiled and ready to run.
 pub(crate) struct Ready {
     pub(crate) version: u64,
     /// The primary address, as the account writes it.

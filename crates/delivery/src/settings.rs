@@ -1,4 +1,4 @@
-//! What the binary decides about deliveries.
+//! The settings of deliveries: plain values that the binary makes from its configuration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +9,11 @@ use mailauth::srs::SrsKey;
 /// Everything a [`crate::Deliverer`] is made with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// This server's name.
+    /// The name of this server, for Message-ID and Received.
     pub hostname: String,
     /// How senders of redirected mail are rewritten; `None`: they stay as they are.
     pub forwarding: Option<Forwarding>,
-    /// Who signs answers and notices, and seals copies; `None`: nobody does.
+    /// Signs answers and notices with DKIM and seals copies with ARC; `None`: nothing is signed.
     pub signatory: Option<Arc<dyn Signatory>>,
     /// Where scripts may send mail on to.
     pub script_redirects: RedirectRule,
@@ -27,7 +27,7 @@ pub struct Settings {
 /// Where scripts may send mail on to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RedirectTargets {
-    /// Anywhere.
+    /// To any address.
     Anywhere,
     /// To addresses here, and to those that agreed to a redirection of the account (R-ADDR-10).
     #[default]

@@ -1,5 +1,5 @@
-//! Mail that invites somebody elsewhere to a calendar (R-SHARE-1): the secret address by which their
-//! programs reach it, and, for who has a mail program alone, what is in it now.
+//! Mail that invites somebody elsewhere to a calendar (R-SHARE-1): the secret address by which
+//! their programs reach it, and, for who has a mail program alone, what is in it now.
 
 use responder::Stamp;
 use responder::compose::{mailbox, push_field};

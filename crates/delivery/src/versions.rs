@@ -18,7 +18,7 @@ pub(crate) struct Versions<'a> {
 }
 
 impl<'a> Versions<'a> {
-    /// Those that a run made of `message`.
+    /// The versions that a run made of `message`.
     pub(crate) fn new(outcome: Outcome, message: &'a [u8]) -> Self {
         let none = vec![None; outcome.versions.len() + 1];
         Self { outcome, message, stored: none.clone(), sent: none }
@@ -47,7 +47,7 @@ impl<'a> Versions<'a> {
         Ok(Some(slot.insert(prepared).clone()))
     }
 
-    /// To be sent on.
+    /// The version as it is sent on, prepared.
     pub(crate) async fn sent(
         &mut self,
         version: Version,

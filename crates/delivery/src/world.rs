@@ -261,7 +261,7 @@ fn spam_value(placement: Placement) -> u8 {
     }
 }
 
-/// What a message is remembered by.
+/// The key that the extension `duplicate` remembers a message by.
 pub(crate) fn seen_key(key: &DuplicateKey) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     // Their lengths keep handle and id apart.

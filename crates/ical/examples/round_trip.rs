@@ -1,6 +1,6 @@
 //! Reads and writes files that are named on standard input, a line each, and says what comes of it:
-//! `same`, `arranged` (its lines, but in the order of the grammar, or without empty ones), `refused`
-//! with the reason, or `different`. Whatever can be asked of what was read is asked.
+//! `same`, `arranged` (its lines, but in the order of the grammar, or without empty ones),
+//! `refused` with the reason, or `different`. Whatever can be asked of what was read is asked.
 
 use std::io::{BufRead, Write};
 

@@ -1,4 +1,5 @@
-//! Letters of files that are not in UTF-8.
+//! Decodes files that are not in UTF-8: UTF-16 with its mark, else Windows-1252, as old programs
+//! write.
 
 use std::borrow::Cow;
 

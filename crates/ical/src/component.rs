@@ -10,10 +10,10 @@ use crate::line::Line;
 pub struct Component {
     begin: Line,
     end: Line,
-    /// Its properties, in order.
+    /// The properties of the component itself, in order.
     pub lines: Vec<Line>,
-    /// What stands within it, in order. All of it is written behind the properties, where the
-    /// grammar has it.
+    /// The components within it, in order. All of them are written behind the properties, where the
+    /// grammar has them.
     pub components: Vec<Component>,
 }
 
@@ -98,7 +98,7 @@ impl Component {
         self.lines.insert(at, line);
     }
 
-    /// The same with nothing within.
+    /// A copy of the component without those within it.
     pub(crate) fn without_components(&self) -> Self {
         Self {
             begin: self.begin.clone(),

@@ -9,7 +9,7 @@ pub enum Error {
     Line(usize),
     /// END without BEGIN, another END than BEGIN, or none; the number of the line.
     Nesting(usize),
-    /// Nothing, or something before BEGIN or after END; the number of the line.
+    /// No component, or something before BEGIN or after END; the number of the line.
     NotAnObject(usize),
     /// More than [`Limits`](crate::Limits) allow.
     TooLarge(&'static str),

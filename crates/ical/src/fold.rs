@@ -1,4 +1,4 @@
-//! Folding (RFC 5545 §3.1, RFC 6350 §3.2).
+//! Folding and unfolding of content lines (RFC 5545 §3.1, RFC 6350 §3.2).
 
 use std::borrow::Cow;
 

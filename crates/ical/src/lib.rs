@@ -14,14 +14,16 @@
 //!
 //! A [`Card`] is a vCard of version 3.0 or 4.0, and can be had as the other.
 //!
-//! Filters ([`ComponentFilter`], [`CardFilter`]) and selections ([`CalendarSelection`]) are what clients of CalDAV
-//! ask; a [`Schedule`] is an object's times made ready for them, [`BusyTimes`] what comes of many.
+//! Filters ([`ComponentFilter`], [`CardFilter`]) and selections ([`CalendarSelection`]) are what
+//! clients of CalDAV ask; a [`Schedule`] is an object's times made ready for them, [`BusyTimes`]
+//! what comes of many.
 //!
 //! A [`ManagedAttachment`] is written into an object and out of it without touching anything else.
 //!
 //! [`OwnAlarms`] are what of an object is one person's alone, taken out of it and put into it.
 //!
-//! A [`CalendarFile`] takes a whole calendar apart into objects, a [`JoinedCalendar`] puts objects together.
+//! A [`CalendarFile`] takes a whole calendar apart into objects, a [`JoinedCalendar`] puts objects
+//! together.
 //!
 //! **Invariants:** nothing that is read panics; work and memory are bounded by [`Limits`], and an
 //! expansion by the window and count it is asked for. **Absent:** the clock, I/O, what CalDAV

@@ -1,4 +1,4 @@
-//! What one object may cost.
+//! The bounds on one calendar object or card: bytes, lines, nesting, and the work of an expansion.
 
 /// Bounds on what is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What suits everybody.
+    /// Bounds that suit every use.
     pub const DEFAULT: Self = Self {
         bytes_max: 10 << 20,
         lines_max: 200_000,

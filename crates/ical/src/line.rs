@@ -21,7 +21,7 @@ pub struct Line {
 /// A parameter of a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// In capitals.
+    /// The name in capitals.
     pub name: String,
     /// Decoded (RFC 6868), without quotes. Of TYPE=a,b there are two.
     pub values: Vec<String>,
@@ -39,7 +39,7 @@ impl Line {
         }
     }
 
-    /// The same with one more parameter.
+    /// The line with one more parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.set_parameter(name, value);
@@ -85,7 +85,7 @@ impl Line {
         &self.name
     }
 
-    /// What stands before the name in vCards (RFC 6350 §3.3).
+    /// The group before the name, in vCards (RFC 6350 §3.3).
     pub fn group(&self) -> Option<&str> {
         self.group.as_deref()
     }
@@ -153,7 +153,7 @@ impl Line {
         self.set_parameter_values(name, vec![value.into()]);
     }
 
-    /// The same with several values.
+    /// Sets a parameter to several values, in place of what it had.
     pub fn set_parameter_values(&mut self, name: &str, values: Vec<String>) {
         self.raw.clear();
         let name = name.to_ascii_uppercase();
@@ -163,7 +163,7 @@ impl Line {
         }
     }
 
-    /// Removes the parameters of that name.
+    /// Removes every parameter of this name.
     pub fn remove_parameter(&mut self, name: &str) {
         if self.parameter(name).is_some() {
             self.raw.clear();
@@ -268,7 +268,7 @@ impl<'l> Scan<'l> {
         }
     }
 
-    /// What stands before the first of these, which are ASCII.
+    /// The text up to the first character at which `ends` holds; these are ASCII.
     fn until(&mut self, ends: impl Fn(u8) -> bool) -> &'l str {
         let end = self.rest.bytes().position(|byte| byte.is_ascii() && ends(byte));
         let end = end.unwrap_or(self.rest.len());

@@ -44,7 +44,7 @@ row_id!(
     AccountId
 );
 row_id!(
-    /// One domain of an organisation, or one domain alias.
+    /// A domain of an organisation, or a domain alias.
     DomainId
 );
 row_id!(
@@ -58,7 +58,7 @@ row_id!(
     ContentId
 );
 row_id!(
-    /// One entry of the outgoing mail spool.
+    /// An entry of the outgoing mail spool.
     SpoolId
 );
 row_id!(
@@ -71,11 +71,11 @@ row_id!(
     TeamId
 );
 row_id!(
-    /// One list: an address that fans out.
+    /// A list: an address whose mail goes to several others.
     ListId
 );
 row_id!(
-    /// One app password or access token of an account.
+    /// An app password or access token of an account.
     AccessKeyId
 );
 

@@ -14,7 +14,7 @@ mod needed;
 
 pub(crate) use needed::missing;
 
-/// Announced always.
+/// Capabilities that are announced in every state.
 const ALWAYS: &[&str] = &["IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
 
 /// Announced after sign-in too; clients that ask before may plan with them.
@@ -138,7 +138,7 @@ pub(crate) fn may_sign_in(settings: &Settings, connection: &Connection) -> bool 
     connection.is_tls() || settings.plaintext_auth
 }
 
-/// Whether LOGIN may be used.
+/// Whether LOGIN may be used on this connection.
 pub(crate) fn may_log_in(settings: &Settings, connection: &Connection, off: &SwitchedOff) -> bool {
     let is_off = |name: &Name| off.contains(settings, name.as_capability());
     may_sign_in(settings, connection) && !login_mechanisms(settings).iter().all(is_off)

@@ -12,7 +12,7 @@ pub(crate) enum CommandError {
     /// The arguments make no sense in this session: BAD.
     #[error("{0}")]
     Bad(&'static str),
-    /// The same with a response code.
+    /// The arguments make no sense in this session, and a code says why: BAD.
     #[error("{text}")]
     BadWith {
         /// The response code.
@@ -23,7 +23,7 @@ pub(crate) enum CommandError {
     /// Refused: NO with a code where one fits.
     #[error("{text}")]
     Refused {
-        /// The response code.
+        /// The response code, where one fits.
         code: Option<Code<'static>>,
         /// The text after it.
         text: &'static str,

@@ -1,4 +1,4 @@
-//! What the binary decides about IMAP.
+//! The settings of an IMAP service: plain values that the binary makes from its configuration.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct Settings {
     pub commands_before_login_per_minute: u32,
     /// Capabilities that are neither announced nor allowed, for programs that misbehave.
     pub disabled_capabilities: Vec<String>,
-    /// The same for programs that name themselves.
+    /// Capabilities that are switched off for programs that name themselves by ID.
     pub client_rules: Vec<ClientRule>,
 }
 

@@ -16,7 +16,7 @@ pub(crate) use parse::URL_BYTES_MAX;
 /// `iserver` (RFC 5092 §11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlServer {
-    /// Who signs in there.
+    /// `enc-user`: the user to sign in as, decoded.
     pub user: Option<String>,
     /// `;AUTH=`: by which mechanism; `*` is any.
     pub auth: Option<String>,
@@ -29,7 +29,7 @@ pub struct UrlServer {
 /// `partial-range` (RFC 5092 §11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UrlRange {
-    /// The first octet.
+    /// The offset of the first octet, from 0.
     pub offset: u32,
     /// How many; all the rest where absent.
     pub length: Option<NonZeroU32>,
@@ -53,7 +53,7 @@ pub enum UrlAccess {
 pub struct UrlAuth {
     /// `;EXPIRE=`, as written: RFC 3339 `date-time`.
     pub expire: Option<String>,
-    /// Who may use it.
+    /// Who may use the URL.
     pub access: UrlAccess,
     /// Mechanism and token, without which it is no authorization yet.
     pub verifier: Option<(String, String)>,

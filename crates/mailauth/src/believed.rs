@@ -1,5 +1,5 @@
-//! What a server in front of this one found (RFC 8601), where its word is taken: who the author of a
-//! message is.
+//! What a server in front of this one found (RFC 8601), where its word is taken: who the author of
+//! a message is.
 //!
 //! RFC 8601 §5: who may be believed removes fields with its own name from what comes to it. What it
 //! says is believed only as long as nothing with its name says otherwise.
@@ -16,7 +16,7 @@ const FIELDS_MAX: usize = 20;
 struct Found {
     method: String,
     passed: bool,
-    /// Of what it says nothing.
+    /// The result is `none`: the server did not judge.
     nothing: bool,
     properties: Vec<(String, String)>,
 }
@@ -59,7 +59,7 @@ impl Found {
         named.peek().is_some() && named.all(|one| domain_of(one).as_deref() == Some(domain))
     }
 
-    /// Whose signature it is about: `header.d`, or what programs older than RFC 6008 say.
+    /// The signing domain of the result: `header.d`, or what programs older than RFC 6008 write.
     fn signer(&self) -> Option<String> {
         let mut named = self.values("header.d").peekable();
         let one = match named.peek() {

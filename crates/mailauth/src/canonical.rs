@@ -1,11 +1,11 @@
-//! The forms that are hashed: RFC 6376 §3.4.
+//! Canonicalization of headers and bodies (RFC 6376 §3.4), written piece by piece into a hash.
 
 /// How much a message may change on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Canonicalization {
-    /// Not at all.
+    /// `simple`: nothing may change on the way.
     Simple,
-    /// Blanks may.
+    /// `relaxed`: white space may change on the way.
     Relaxed,
 }
 

@@ -23,25 +23,25 @@ const SPF_QUESTIONS_MAX: u32 = 75;
 const DKIM_QUESTIONS_MAX: u32 = SIGNATURES_MAX as u32;
 const ARC_QUESTIONS_MAX: u32 = SETS_MAX as u32 + 1;
 
-/// What is checked.
+/// The methods that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Methods {
-    /// SPF.
+    /// Whether SPF is checked.
     pub spf: bool,
-    /// DKIM.
+    /// Whether DKIM signatures are checked.
     pub dkim: bool,
     /// DMARC, of what the other two found.
     pub dmarc: bool,
-    /// ARC.
+    /// Whether ARC chains are checked.
     pub arc: bool,
 }
 
-/// Who sent, and as whom.
+/// The client and the identities that it sends with.
 #[derive(Debug, Clone, Copy)]
 pub struct Sender<'a> {
     /// The address that connected.
     pub ip: IpAddr,
-    /// What it called itself.
+    /// The name in HELO.
     pub helo: &'a str,
     /// Local part and domain of the reverse-path; `None` for the null one.
     pub mail_from: Option<(&'a str, &'a str)>,
@@ -56,34 +56,34 @@ pub struct Examined {
     arc: Option<Result<Chain, &'static str>>,
 }
 
-/// What SPF found.
+/// The results of SPF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpfResult {
-    /// For the name in HELO.
+    /// The result for the name in HELO.
     pub helo: SpfVerdict,
-    /// That name.
+    /// The name of HELO.
     pub helo_name: String,
-    /// For the domain of the reverse-path.
+    /// The result for the domain of the reverse-path, and that domain; `None` for the null path.
     pub mail_from: Option<(SpfVerdict, String)>,
 }
 
 /// What was found of a message; absent is what was not checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// SPF.
+    /// The result of SPF, if it was checked.
     pub spf: Option<SpfResult>,
     /// DKIM, signature by signature.
     pub dkim: Option<Vec<DkimResult>>,
     /// DMARC, author's domain by author's domain.
     pub dmarc: Option<Vec<DmarcResult>>,
-    /// ARC.
+    /// The result of ARC, if it was checked.
     pub arc: Option<ArcResult>,
 }
 
 /// What the domains of the authors ask to be done with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
-    /// The strictest of it.
+    /// The strictest policy that applies.
     pub policy: Policy,
     /// Whether the message may yet turn out to be theirs, as the DNS did not answer all that was
     /// asked about them.

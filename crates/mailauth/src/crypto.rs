@@ -42,7 +42,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of that name.
+    /// The algorithm of this name (`a=`), if it is known.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::RsaSha256, Self::Ed25519Sha256]
             .into_iter()
@@ -91,7 +91,7 @@ impl SigningKey {
         Some(Self(pair))
     }
 
-    /// What it signs with.
+    /// The algorithm that the key signs with.
     pub fn algorithm(&self) -> Algorithm {
         match &self.0 {
             Pair::Rsa(_) => Algorithm::RsaSha256,
@@ -99,8 +99,8 @@ impl SigningKey {
         }
     }
 
-    /// The public key as `p=` of a key record has it: SubjectPublicKeyInfo of RSA (RFC 6376
-    /// §3.6.1), the 32 bytes of Ed25519 (RFC 8463 §4).
+    /// The public key as `p=` of a key record has it: SubjectPublicKeyInfo of RSA
+    /// (RFC 6376 §3.6.1), the 32 bytes of Ed25519 (RFC 8463 §4).
     pub fn public_key(&self) -> Vec<u8> {
         match &self.0 {
             Pair::Rsa(pair) => {

@@ -31,8 +31,8 @@ pub enum Family {
     V6,
 }
 
-/// Who answers. Names are ASCII, without a final dot. A name that exists without such records
-/// has an empty answer.
+/// The DNS as these checks ask it. Names are ASCII, without a final dot. A name that exists without
+/// such records has an empty answer.
 pub trait Lookups: Send + Sync {
     /// TXT records, each with its strings put together.
     fn texts<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>>;

@@ -3,8 +3,9 @@
 //! and [`srs`], which rewrites reverse-paths of redirected mail (R-ADDR-10).
 //!
 //! [`Examined::of`] reads a message, [`Examined::check`] asks the DNS through [`dns::Lookups`],
-//! and [`Report`] says what was found; [`believed_author`] what a server in front did. [`dkim::sign`] and [`arc::seal`] make fields; [`reports`]
-//! reads what others found of mail of ours.
+//! and [`Report`] says what was found; [`believed_author`] what a server in front did.
+//! [`dkim::sign`] and [`arc::seal`] make fields; [`reports`] reads what others found of mail of
+//! ours.
 //!
 //! **Invariants:** nothing a peer sends panics, makes more than a bounded number of look-ups, or
 //! takes more than linear time; what is verified was made with the key it names.

@@ -68,7 +68,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// For which domains a message speaks.
+/// The domains of the message's authors.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct AuthorDomains {
     pub(crate) domains: Vec<String>,

@@ -16,7 +16,7 @@ pub struct MessageLost;
 /// A message on its way back, with fields put on top or as it was.
 pub type Signing<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, MessageLost>> + Send + 'a>>;
 
-/// Whose word a message is.
+/// In whose name a message is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
     /// An account's: only the very domain in From signs.

@@ -5,8 +5,8 @@
 //! `SRS0=hash=day=domain=local` stands for `local@domain`; an address that is SRS already becomes
 //! `SRS1=hash=domain` with what followed its `SRS0`, and a bounce jumps over us to where that was
 //! made. An `SRS1` of another host is an address like any other: nobody can tell whether the first
-//! hop it names ever saw the message, so a bounce goes back the way it came. See "SRS, the Sender Rewriting Scheme"
-//! by Shevek and Meng Weng Wong, which is all the standard there is.
+//! hop it names ever saw the message, so a bounce goes back the way it came. See "SRS, the Sender
+//! Rewriting Scheme" by Shevek and Meng Weng Wong, which is all the standard there is.
 //!
 //! **Invariants:** only what was made with the key is turned back, and `SRS0` only for
 //! [`DAYS_MAX`] days, so that nobody can send through us to an address of their choice.
@@ -17,7 +17,7 @@ use std::fmt;
 use message::address::Address;
 use zeroize::Zeroizing;
 
-/// How long bounces are taken, in days: longer than any queue keeps a message.
+/// How long a rewritten address takes bounces, in days: longer than any queue keeps a message.
 pub const DAYS_MAX: u32 = 21;
 
 /// Seconds of one day.
@@ -71,8 +71,8 @@ impl fmt::Debug for SrsKey {
     }
 }
 
-/// The number of a day, counted from 1970-01-01 in UTC, of an instant in seconds since then; 0 of what
-/// lies before it, and of what no clock shows.
+/// The number of a day, counted from 1970-01-01 in UTC, of an instant in seconds since then; 0 of
+/// what lies before it, and of what no clock shows.
 pub fn day_of(unix_secs: i64) -> u32 {
     u32::try_from(unix_secs.div_euclid(DAY_SECS)).unwrap_or(0)
 }
@@ -86,7 +86,7 @@ pub enum SrsError {
     /// It looks like one of ours and was not made here.
     #[error("not rewritten here")]
     Forged,
-    /// It was made too long ago.
+    /// The address is older than bounces are taken.
     #[error("rewritten too long ago")]
     TooOld,
 }

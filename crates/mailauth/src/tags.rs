@@ -22,7 +22,8 @@ impl<'a> Tags<'a> {
         Some(tags)
     }
 
-    /// The same of a record of DMARC, of which what is no tag is passed over (RFC 7489 §6.3).
+    /// Like `parse`, for a record of DMARC, in which anything that is no tag is passed over
+    /// (RFC 7489 §6.3).
     pub(crate) fn parse_forgiving(text: &'a str) -> Option<Self> {
         let mut tags = Self(Vec::new());
         for tag in text.split(';').filter_map(read_spec) {

@@ -13,7 +13,7 @@ pub(crate) enum Allowed {
     AfterSignIn,
 }
 
-/// A command.
+/// A parsed command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Authenticate {

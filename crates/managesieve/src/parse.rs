@@ -1,6 +1,6 @@
 //! Bytes to words (RFC 5804 §4): atoms, numbers, quoted strings and literals.
 
-/// One word of a command.
+/// A word of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
     /// `atom`, in capitals.
@@ -14,7 +14,7 @@ pub enum Word {
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxError {
-    /// It cannot be read.
+    /// The line cannot be parsed.
     #[error("The command cannot be read")]
     Unreadable,
     /// No command has this name.

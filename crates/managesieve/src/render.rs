@@ -10,7 +10,7 @@ pub(crate) enum Code {
     Quota,
     QuotaMaxScripts,
     QuotaMaxSize,
-    /// What a client said in NOOP.
+    /// The response code TAG with the string that NOOP had (RFC 5804 §2.13).
     Tag(Vec<u8>),
     TryLater,
     /// A script is taken, and something in it is not what its author may think.

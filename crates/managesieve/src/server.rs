@@ -71,7 +71,7 @@ impl Service for ManageSieveService {
 pub(crate) enum Reply {
     /// `OK (code) text`
     Ok(Option<Code>, String),
-    /// It was sent already.
+    /// The reply was sent already.
     Sent,
     /// `OK text`, and the end.
     Goodbye(&'static str),
@@ -87,7 +87,7 @@ impl Reply {
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
     pub(crate) connection: Connection,
-    /// Who signed in.
+    /// The account that signed in.
     pub(crate) user: Option<SignedIn>,
     pub(crate) ending: SessionEnding,
     stranger: Stranger,

@@ -1,4 +1,4 @@
-//! What the binary decides about ManageSieve.
+//! The settings of ManageSieve: plain values that the binary makes from its configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub struct Settings {
     pub errors_before_login_max: u32,
     /// Commands a client may send per minute before sign-in. Default 60.
     pub commands_before_login_per_minute: u32,
-    /// What scripts may use.
+    /// The Sieve language that scripts may use.
     pub language: Arc<Language>,
 }
 

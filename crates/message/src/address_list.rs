@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-/// One element of a list.
+/// An element of an address list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A mailbox.

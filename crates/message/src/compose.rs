@@ -20,7 +20,7 @@ pub struct Received<'a> {
     pub peer_name: Option<&'a str>,
     /// Its address; absent for a local socket or where privacy asks to leave it out.
     pub peer_ip: Option<IpAddr>,
-    /// Our name.
+    /// The name of this server.
     pub by: &'a str,
     /// The protocol keyword: ESMTP, ESMTPS, ESMTPSA, LMTP, UTF8SMTP… (RFC 3848 §2).
     pub with: &'a str,
@@ -31,7 +31,7 @@ pub struct Received<'a> {
     /// The recipient, only where there is one: more would tell recipients of each other
     /// (RFC 5321 §7.2).
     pub recipient: Option<&'a str>,
-    /// Its priority, where it was told (RFC 6710 §4.1).
+    /// The priority, where one was given (RFC 6710 §4.1).
     pub priority: Option<i8>,
     /// When it came.
     pub at: DateTime,

@@ -20,7 +20,7 @@ pub struct DecodedMeter {
     lines: usize,
     /// LF without CR before them.
     bare: usize,
-    /// Of the line that has no end yet.
+    /// The bytes so far of a line that has no end yet.
     line_bytes: u64,
     /// Whether a CR came last.
     is_after_cr: bool,

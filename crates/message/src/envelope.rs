@@ -1,4 +1,4 @@
-//! ENVELOPE as FETCH sends it (RFC 9051 §7.5.2).
+//! ENVELOPE as FETCH sends it (RFC 9051 §7.5.2), rendered from the fields of a header.
 
 use crate::address_list::{Item, Listed};
 use crate::fields::{Fields, ListedFields};

@@ -152,7 +152,7 @@ impl fmt::Display for Keyword {
 pub enum Flag {
     /// A system flag (a set of one).
     System(SystemFlags),
-    /// A keyword.
+    /// A keyword, which users and programs define.
     Keyword(Keyword),
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use mail_parser::HeaderForm;
 
-/// One field, or one line that is none.
+/// A header field; or a line that is none, with an empty name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field<'a> {
     /// The name as written, blanks before the colon dropped. Empty for a line that is no field.

@@ -7,8 +7,9 @@ use crate::surrogate::push_phrase;
 /// LIMIT: times that a message was delivered before no list takes it any more (RFC 9228).
 const DELIVERED_MAX: usize = 8;
 
-/// Fields that a message is sent without; most are such as a list sets for itself. RFC 2369 §4 and RFC 2919 §7 have
-/// those of a list before it removed; List-Archive stays, since there is no archive here.
+/// Fields that a message is sent without; most are such as a list sets for itself. RFC 2369 §4 and
+/// RFC 2919 §7 have those of a list before it removed; List-Archive stays, since there is no
+/// archive here.
 const UNWANTED: [&str; 9] = [
     "Return-Path",
     // Said of one recipient's copy.
@@ -25,7 +26,7 @@ const UNWANTED: [&str; 9] = [
 /// What a list is known by; its address is of dots, atoms and ASCII.
 #[derive(Debug, Clone, Copy)]
 pub struct ListMarks<'a> {
-    /// Where it is posted to.
+    /// The address to post to.
     pub address: &'a str,
     /// What people call it; may be empty.
     pub description: &'a str,

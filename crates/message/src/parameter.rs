@@ -1,5 +1,5 @@
-//! Content-Type and Content-Disposition: a value and its parameters (RFC 2045 §5.1, RFC 2183
-//! §2), continuations and character sets decoded (RFC 2231 §3, §4).
+//! Content-Type and Content-Disposition: a value and its parameters (RFC 2045 §5.1, RFC 2183 §2),
+//! continuations and character sets decoded (RFC 2231 §3, §4).
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ use crate::imap_string::push_string;
 /// of a continued one compares each with each.
 const PARAMETERS_MAX: usize = 128;
 
-/// One parameter, its quoting removed.
+/// A parameter of a header field, without quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name; ends with `*` where the value is encoded (RFC 2231 §4).
     pub name: Vec<u8>,
-    /// Its value.
+    /// The value, without quotes and encoding.
     pub value: Vec<u8>,
 }
 

@@ -13,7 +13,7 @@ use crate::{Encoding, Error};
 pub enum PartKind {
     /// text/html.
     Html,
-    /// Any other text.
+    /// A text other than HTML.
     Text,
     /// A leaf that is no text.
     Binary,
@@ -23,7 +23,7 @@ pub enum PartKind {
     Message,
 }
 
-/// One part: byte ranges into the message.
+/// A body part, as ranges of bytes in the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// `MIME`: the header of the part, its empty line included. Empty for the whole message.
@@ -33,7 +33,7 @@ pub struct Part {
     pub body: Range<u32>,
     /// How the body is written.
     pub encoding: Encoding,
-    /// What it holds.
+    /// The kind of content.
     pub kind: PartKind,
     /// `HEADER` and `TEXT`, if the part is a message.
     pub message: Option<MessageRanges>,

@@ -21,7 +21,7 @@ pub struct PieceDecoder {
 }
 
 impl PieceDecoder {
-    /// Of a body that has nothing yet.
+    /// A decoder at the beginning of a body.
     ///
     /// # Errors
     /// [`Error::UnknownEncoding`] for an encoding nobody knows.

@@ -15,7 +15,7 @@ use crate::{Limits, decode_part};
 /// A part with a text, as it names itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchablePart {
-    /// Its media type in lower case, such as `text/csv`.
+    /// The media type in lower case, such as `text/csv`.
     pub media_type: String,
     /// Whether it is to be shown as an attachment (RFC 2183 §2.2).
     pub is_attachment: bool,
@@ -35,7 +35,7 @@ pub fn searchable_text(
     searchable_text_of(message, parts, limits, &mut |_| true, visit)
 }
 
-/// The same without the parts that `wants` refuses.
+/// Like `searchable_text`, without the parts that `wants` refuses.
 pub fn searchable_text_of(
     message: &[u8],
     parts: &PartIndex,

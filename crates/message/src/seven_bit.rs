@@ -4,8 +4,8 @@
 //! Only bodies of parts are encoded, and the fields that say how; what is signed, and headers, stay
 //! as they are, so that some messages cannot be converted.
 //!
-//! **Invariant:** what comes out is US-ASCII whose lines end with CRLF, and its parts decode to what
-//! they were.
+//! **Invariant:** what comes out is US-ASCII whose lines end with CRLF, and its parts decode to
+//! what they were.
 
 mod encode;
 
@@ -116,8 +116,8 @@ fn charset(body: &[u8]) -> &'static str {
     if std::str::from_utf8(body).is_ok() { "utf-8" } else { "unknown-8bit" }
 }
 
-/// The header with this encoding in place of the one it had; of a message that says nothing of MIME,
-/// with what `unstated` makes of it.
+/// The header with this encoding in place of the one it had; of a message that says nothing of
+/// MIME, with what `unstated` makes of it.
 fn with_encoding(header: &[u8], encoding: &str, unstated: Option<&str>) -> Vec<u8> {
     let mut out = Vec::with_capacity(header.len() + 100);
     let (mut has_type, mut has_version, mut end) = (false, false, 0);

@@ -65,7 +65,7 @@ fn address_texts(raw_values: &[&[u8]], collation: Collation) -> (String, String)
     texts_of(chained(raw_values, 1).first(), collation)
 }
 
-/// The same of an address that was read.
+/// The same texts, of an address that has been parsed already.
 pub(crate) fn texts_of(first: Option<&Item>, collation: Collation) -> (String, String) {
     let form =
         |text: &str| cut(&collation.form(cut(text, SORT_BYTES_MAX)), SORT_BYTES_MAX).to_owned();

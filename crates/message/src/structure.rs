@@ -18,7 +18,7 @@ use crate::part_index::{Node, PartIndex, PartKind};
 use crate::plain_type::{Misread, misread};
 use crate::{Encoding, Limits};
 
-/// What the walk makes.
+/// The tree of parts that the walk makes.
 pub(crate) struct Structure {
     pub(crate) body: Vec<u8>,
     pub(crate) body_structure: Vec<u8>,
@@ -328,7 +328,8 @@ fn push_basic(out: &mut Vec<u8>, described: &Described<'_>, range: &Range<u32>) 
     push_number(out, (range.end - range.start) as usize);
 }
 
-// body-fld-lang = nstring / "(" string *(SP string) ")"; comments allowed by RFC 3282 §2 are no tags
+// body-fld-lang = nstring / "(" string *(SP string) ")"; comments allowed by RFC 3282 §2 are no
+// tags
 fn push_languages(out: &mut Vec<u8>, raw: Option<&[u8]>) {
     let value = without_comments(&unfold(raw.unwrap_or_default()));
     let tags: Vec<&[u8]> = value

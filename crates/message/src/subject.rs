@@ -6,7 +6,7 @@ use crate::text::{cut, one_line};
 /// messages apart, and the procedure takes quadratic time.
 const SUBJECT_BYTES_MAX: usize = 998;
 
-/// What the procedure finds.
+/// The result of the procedure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseSubject {
     /// The base subject as it is written.

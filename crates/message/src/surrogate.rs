@@ -37,7 +37,7 @@ const ADDRESSES: [&str; 12] = [
 /// RFC 6858 §2.2: the fields whose parameters are left out one by one.
 const PARAMETERS: [&str; 2] = ["Content-Disposition", "Content-Type"];
 
-/// What stands for an address that can't be shown; it belongs to nobody (RFC 6858 §2.1).
+/// The address that is shown for one that cannot be shown; nobody has it (RFC 6858 §2.1).
 const NOBODY: &str = "<invalid@internationalized-address.invalid>";
 
 /// The surrogate of a header block, its empty line included; itself where it needs none.
@@ -74,16 +74,16 @@ pub fn surrogate_body(body: &[u8], header_bytes: usize, parts: &PartIndex) -> Op
 /// The headers of parts, and of messages in them, picked from a body that comes in pieces.
 #[derive(Debug)]
 pub struct InnerHeaders {
-    /// Their places in the body, ascending, and what came of them.
+    /// The places of the headers in the body, ascending, with the bytes that have come of each.
     headers: Vec<(Range<usize>, Vec<u8>)>,
-    /// Those before this one have come.
+    /// The index of the first header that has not come to its end.
     first: usize,
     /// How much of the body came.
     at: usize,
 }
 
 impl InnerHeaders {
-    /// Those of a message whose own header has so many bytes.
+    /// The inner headers of a message whose own header has so many bytes.
     pub fn new(parts: &PartIndex, header_bytes: usize) -> Self {
         let mut headers = Vec::new();
         for (number, part) in parts.iter() {
@@ -103,7 +103,7 @@ impl InnerHeaders {
         Self { headers, first: 0, at: 0 }
     }
 
-    /// How many bytes all of them have.
+    /// The bytes of all these headers together.
     pub fn size_bytes(&self) -> usize {
         self.headers.iter().map(|(range, _)| range.len()).sum()
     }
@@ -123,7 +123,7 @@ impl InnerHeaders {
         }
     }
 
-    /// What stands for those that are more than US-ASCII, after all of the body came.
+    /// The surrogates of the headers that are more than US-ASCII, after all of the body came.
     pub fn finish(self) -> Surrogates {
         let mut edits = Vec::new();
         // They lie beside each other; an index that says otherwise is not followed.
@@ -142,7 +142,7 @@ impl InnerHeaders {
 /// Surrogates for headers within a body, put in their place while it comes in pieces.
 #[derive(Debug)]
 pub struct Surrogates {
-    /// Ascending.
+    /// What takes the place of which range of the body, ascending.
     edits: Vec<(Range<usize>, Vec<u8>)>,
     /// The first whose header has not all come.
     next: usize,
@@ -205,7 +205,7 @@ fn push_field(out: &mut Vec<u8>, field: &Field<'_>) {
     // RFC 6858 §2.4: any other field is left out.
 }
 
-/// One address a line.
+/// Writes an address field with one address on each line.
 fn push_addresses(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     let items = address_list(value, Limits::default().addresses_max);
     if items.is_empty() {

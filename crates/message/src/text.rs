@@ -1,4 +1,4 @@
-//! Text made comparable.
+//! Texts made comparable: the collations of RFC 4790 and RFC 5051.
 
 use std::borrow::Cow;
 
@@ -18,10 +18,10 @@ pub enum Collation {
 }
 
 impl Collation {
-    /// All of them.
+    /// Every collation.
     pub const ALL: [Self; 3] = [Self::UnicodeCasemap, Self::AsciiCasemap, Self::Octet];
 
-    /// Its registered name.
+    /// The name that it is registered under.
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnicodeCasemap => "i;unicode-casemap",

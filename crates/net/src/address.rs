@@ -146,7 +146,8 @@ impl AddressLimits {
     }
 }
 
-/// One place taken from [`AddressLimits`]; given back when dropped.
+/// A connection's place among those that [`AddressLimits`] allows its address; given back when
+/// dropped.
 #[derive(Debug)]
 pub struct AddressPermit(Option<(Arc<AddressLimits>, AddressKey)>);
 

@@ -1,4 +1,4 @@
-//! The system's wall clock behind [`ids::Clock`].
+//! The wall clock of the system, behind [`ids::Clock`], so that tests can put another in its place.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

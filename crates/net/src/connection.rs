@@ -88,13 +88,13 @@ impl Connection {
         }
     }
 
-    /// The same with a certificate to offer in STARTTLS.
+    /// The same connection, with a certificate to offer in STARTTLS.
     pub fn with_start_tls(mut self, keys: Arc<TlsKeys>, profile: TlsProfile) -> Self {
         self.start_tls = Some((keys, profile));
         self
     }
 
-    /// The same, counting its failures where the listener counts.
+    /// The same connection, counting its failures in the counters of its listener.
     pub(crate) fn with_counters(mut self, counters: Arc<ConnectionCounters>) -> Self {
         self.counters = counters;
         self
@@ -115,7 +115,7 @@ impl Connection {
         self.stream.is_tls()
     }
 
-    /// What TLS agreed on.
+    /// The facts of TLS, if it is active.
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.stream.tls()
     }

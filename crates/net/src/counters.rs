@@ -1,4 +1,4 @@
-//! What a listener counts, for the metrics page.
+//! What each listener counts, for the metrics page: connections, failed handshakes, bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,7 +21,7 @@ pub struct ConnectionCounters {
     pub panicked: AtomicU64,
     /// Bytes from peers, those of TLS itself not counted.
     pub received_bytes: AtomicU64,
-    /// Bytes to peers, the same.
+    /// Bytes to peers, those of TLS itself not counted.
     pub sent_bytes: AtomicU64,
 }
 
@@ -31,7 +31,7 @@ impl ConnectionCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts bytes.
+    /// Adds a number of bytes to a counter.
     pub(crate) fn add(counter: &AtomicU64, bytes: usize) {
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -46,7 +46,7 @@ impl ConnectionCounters {
 pub(crate) struct ActiveGuard(std::sync::Arc<ConnectionCounters>);
 
 impl ActiveGuard {
-    /// One more, if there are fewer than `max`.
+    /// Counts one more connection, if there are fewer than `max`.
     pub(crate) fn below(counters: &std::sync::Arc<ConnectionCounters>, max: usize) -> Option<Self> {
         let before = counters.active.fetch_add(1, Ordering::Relaxed);
         let guard = Self(counters.clone());

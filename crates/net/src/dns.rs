@@ -21,8 +21,8 @@ pub use system::{DnsTrust, SystemDns};
 pub struct MailExchanger {
     /// Lower is tried first.
     pub preference: u16,
-    /// Its name, lower case without the final dot; empty where the domain takes no mail (RFC
-    /// 7505 §3).
+    /// Its name, lower case without the final dot; empty where the domain takes no mail
+    /// (RFC 7505 §3).
     pub host: String,
 }
 
@@ -52,20 +52,20 @@ pub type DnsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, DnsError>> + S
 /// An answer, and whether DNSSEC vouches for all of it (RFC 4035 §4.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouched<T> {
-    /// The answer.
+    /// The answer of the server.
     pub answer: T,
     /// Whether it is secure.
     pub secure: bool,
 }
 
 impl<T> Vouched<T> {
-    /// One for which nobody vouches.
+    /// An answer that no DNSSEC validation vouches for.
     pub fn by_nobody(answer: T) -> Self {
         Self { answer, secure: false }
     }
 }
 
-/// Who takes mail for a domain.
+/// The hosts that take mail for a domain (RFC 5321 §5.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exchangers {
     /// The MX records; none where the domain exists without any.
@@ -79,12 +79,12 @@ pub struct Exchangers {
 pub struct HostAddresses {
     /// IPv6 and IPv4.
     pub addresses: Vec<IpAddr>,
-    /// Its name behind all aliases, as far as is vouched for: its own, where DNSSEC says that it is an
-    /// alias and of what, and nothing of what stands there (RFC 7672 §2.2.2, "insecure CNAME").
+    /// Its name behind all aliases, as far as is vouched for: its own, where DNSSEC says that it is
+    /// an alias and of what, and nothing of what stands there (RFC 7672 §2.2.2, "insecure CNAME").
     pub canonical: String,
 }
 
-/// Who answers.
+/// The DNS, as far as mail needs it. Tests put their own in place.
 pub trait Dns: Send + Sync + 'static {
     /// The MX records of a domain (A-labels); empty where it exists without any.
     fn mail_exchangers<'a>(&'a self, domain: &'a str) -> DnsFuture<'a, Vec<MailExchanger>>;

@@ -10,23 +10,23 @@ pub enum SetupError {
     Bind {
         /// The address from the configuration.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// A TLS file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// A TLS file is there but holds the wrong thing.
     #[error("{}: {reason}", path.display())]
     Content {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
     /// Making a certificate failed.
@@ -34,7 +34,7 @@ pub enum SetupError {
     SelfSigned {
         /// The names it was to hold.
         names: String,
-        /// What is wrong with them.
+        /// What is wrong with the names.
         reason: String,
     },
     /// The DNS servers cannot be set up.

@@ -23,12 +23,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// LIMIT: bytes of the header section of an answer.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 
-/// What is asked for.
+/// A request to one server.
 #[derive(Debug, Clone)]
 pub struct HttpsRequest {
     /// The server's name, which its certificate must have.
     pub host: String,
-    /// Where it is, the first to answer.
+    /// The addresses of the server; the first that answers is used.
     pub addresses: Vec<SocketAddr>,
     /// The path, with its query.
     pub path: String,
@@ -36,29 +36,29 @@ pub struct HttpsRequest {
     pub content: Option<HttpsContent>,
     /// Bytes of the answer.
     pub body_bytes_max: usize,
-    /// How long all of it may take.
+    /// How long the whole exchange may take.
     pub timeout: Duration,
 }
 
-/// What is sent with POST.
+/// The body of a POST.
 #[derive(Debug, Clone)]
 pub struct HttpsContent {
     /// `Content-Type`.
     pub content_type: &'static str,
     /// `Content-Encoding`, where there is one.
     pub encoding: Option<&'static str>,
-    /// The bytes.
+    /// The body of the request.
     pub bytes: Vec<u8>,
 }
 
-/// What came back.
+/// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpsReply {
     /// The status code, 100 to 599 (RFC 9110 §15).
     pub status: u16,
     /// `Content-Type`.
     pub content_type: String,
-    /// The content.
+    /// The body of the answer, at most as long as asked for.
     pub body: Vec<u8>,
 }
 
@@ -71,13 +71,13 @@ pub enum HttpsError {
     /// It is not who it should be, or speaks no TLS.
     #[error("TLS: {0}")]
     Tls(String),
-    /// What it said is no answer.
+    /// The answer is not valid HTTP.
     #[error("HTTP: {0}")]
     Http(String),
-    /// It said more than it may.
+    /// The answer was larger than allowed.
     #[error("the answer is too large")]
     TooLarge,
-    /// It took too long.
+    /// The exchange took too long.
     #[error("timed out")]
     TimedOut,
 }
@@ -87,11 +87,11 @@ pub enum HttpsError {
 pub struct HttpsServer {
     /// The server's name, or address, which its certificate must have.
     pub host: String,
-    /// Where it is, the first to answer.
+    /// The addresses of the server; the first that answers is used.
     pub addresses: Vec<SocketAddr>,
     /// Bytes of the answer.
     pub body_bytes_max: usize,
-    /// How long all of it may take.
+    /// How long the whole exchange may take.
     pub timeout: Duration,
 }
 

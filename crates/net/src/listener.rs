@@ -1,4 +1,5 @@
-//! Accepting connections and giving each to its service.
+//! Accepts connections within the limits of address and listener, reads the PROXY header and does
+//! the handshake where configured, and gives each connection to its service.
 
 mod socket;
 
@@ -25,7 +26,7 @@ use crate::{
 /// wait in the kernel's queue meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// One protocol as a listener sees it.
+/// One protocol, as a listener sees it: it gets every accepted connection.
 pub trait Service: Send + Sync + 'static {
     /// Greeting for a peer that is turned away before its session begins, such as
     /// `* BYE …` or `421 …`. It is not sent on listeners with implicit TLS, where a handshake
@@ -46,7 +47,7 @@ pub enum Refusal {
     AddressFull,
 }
 
-/// What encryption a listener offers.
+/// The encryption that a listener offers.
 #[derive(Debug, Clone)]
 pub enum Encryption {
     /// None at all.
@@ -65,7 +66,7 @@ pub struct ListenerSettings {
     /// Where to listen. `[::]` takes IPv4 as well, unless `0.0.0.0` stands beside it with the
     /// same port or the machine has no IPv6; port 0 lets the system choose.
     pub bind: Vec<SocketAddr>,
-    /// Encryption offered.
+    /// The encryption that the listener offers.
     pub encryption: Encryption,
     /// Networks whose connections begin with a PROXY header, and must; a header from anywhere
     /// else is taken for the peer's own words, which no protocol understands.
@@ -136,7 +137,7 @@ impl Listener {
         self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// What it counts.
+    /// The counters of the listener.
     pub fn counters(&self) -> Arc<ConnectionCounters> {
         self.door.counters.clone()
     }
@@ -192,7 +193,7 @@ fn is_peers_fault(error: &io::Error) -> bool {
 }
 
 impl Door {
-    /// As they are now.
+    /// The settings in use now.
     fn settings(&self) -> Arc<ListenerSettings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -22,7 +22,7 @@ const UNIT_BYTES: u64 = 1024;
 pub struct MemoryBudget {
     units: Arc<Semaphore>,
     units_max: u32,
-    /// Of the first of those who hold some and wait for more.
+    /// The turn of the first of those who hold some memory and wait for more.
     first: Semaphore,
 }
 

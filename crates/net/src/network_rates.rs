@@ -19,15 +19,15 @@ use crate::{AddressKey, TokenBucket};
 /// them is not stopped by counting.
 const PARTIES_MAX: usize = 20_000;
 
-/// Of an address there is nothing smaller: IPv6 counts by /64 (see [`AddressKey`]).
+/// The prefix of a single address: IPv6 counts by /64 (see [`AddressKey`]).
 const WHOLE: NetworkPrefix = NetworkPrefix { v4_bits: 32, v6_bits: 64 };
 
 /// How many leading bits of an address make its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkPrefix {
-    /// Of IPv4; at most 32.
+    /// The leading bits of an IPv4 address; at most 32.
     pub v4_bits: u8,
-    /// Of IPv6; at most 64.
+    /// The leading bits of an IPv6 address; at most 64.
     pub v6_bits: u8,
 }
 
@@ -63,25 +63,25 @@ impl fmt::Display for NetworkKey {
     }
 }
 
-/// What is counted.
+/// The things that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetworkAction {
-    /// A connection.
+    /// A connection is counted.
     Connection,
-    /// A message.
+    /// A message is counted.
     Message,
-    /// A recipient of one.
+    /// A recipient is counted.
     Recipient,
 }
 
 /// How much of each may be done in a minute; 0: as much as one likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateLimits {
-    /// Connections.
+    /// The most connections a minute; 0: no limit.
     pub connections: u32,
-    /// Messages.
+    /// The most messages a minute; 0: no limit.
     pub messages: u32,
-    /// Recipients.
+    /// The most recipients a minute; 0: no limit.
     pub recipients: u32,
 }
 
@@ -98,20 +98,20 @@ impl RateLimits {
 /// How much of each a network may do, and an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NetworkRateLimits {
-    /// A network.
+    /// The limits of a whole network.
     pub network: RateLimits,
     /// An IPv4 address, or an IPv6 /64.
     pub address: RateLimits,
-    /// What a network is.
+    /// The size of a network.
     pub prefix: NetworkPrefix,
 }
 
-/// Whose limit is reached.
+/// Whether an address or its network reached a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
-    /// That of the address alone.
+    /// The address by itself.
     Address,
-    /// That of its network.
+    /// The network that the address is in.
     Network,
 }
 
@@ -124,10 +124,10 @@ impl fmt::Display for Party {
     }
 }
 
-/// What was done is too much for now.
+/// An action was refused, since its network or address did too many of the kind lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMuch {
-    /// Of whom.
+    /// Whether the address or its network reached the limit.
     pub party: Party,
     /// After how many seconds it may be done again; at least 1.
     pub secs: u64,
@@ -181,7 +181,7 @@ impl Parties {
         bucket.get_or_insert_with(|| TokenBucket::new(limit, limit, now)).take(now)
     }
 
-    /// What was counted last was not done.
+    /// Returns the token taken for an action that did not take place after all.
     fn give_back(&mut self, key: NetworkKey, action: NetworkAction) {
         let own = self.buckets.get_mut(&key).and_then(|own| own.get_mut(action as usize));
         if let Some(bucket) = own.and_then(Option::as_mut) {

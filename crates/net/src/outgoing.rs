@@ -1,4 +1,5 @@
-//! Connections that we open.
+//! TCP connections that we open, bound to a source address where one is given, within a time limit.
+//! TLS, where there is to be any, is started by the caller.
 
 use std::{net::IpAddr, net::SocketAddr, time::Duration};
 

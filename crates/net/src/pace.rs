@@ -27,7 +27,7 @@ impl Default for PaceSettings {
     }
 }
 
-/// One message on its way in.
+/// How fast one message comes in, measured from its first byte.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     settings: PaceSettings,
@@ -41,12 +41,12 @@ impl Pace {
         Self { settings, begun: Instant::now(), bytes: 0 }
     }
 
-    /// More of it came.
+    /// Counts `bytes` more that came.
     pub fn add(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    /// When more must have come.
+    /// The instant by which more must have come.
     pub fn deadline(&self) -> Instant {
         let allowed = Duration::from_secs(self.bytes / self.settings.rate_min.max(1));
         let allowed = self.settings.grace.saturating_add(allowed).min(self.settings.time_max);

@@ -21,7 +21,7 @@ pub struct ProtocolCounts {
 /// What became of a message that was handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageResult {
-    /// It is on stable storage.
+    /// The message is on stable storage.
     Stored,
     /// Refused for now.
     Deferred,
@@ -72,7 +72,7 @@ impl ProtocolCounts {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many bytes of messages were stored.
+    /// Counts the bytes of messages that were stored.
     pub fn count_message_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -84,7 +84,7 @@ impl ProtocolCounts {
         pairs.zip(&self.cells).map(|((name, result), cell)| (name, result, read(cell)))
     }
 
-    /// Messages by what became of them.
+    /// How many messages there were, by outcome.
     pub fn messages(&self) -> [(&'static str, u64); 3] {
         [
             ("stored", read(&self.stored)),

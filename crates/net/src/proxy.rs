@@ -189,7 +189,7 @@ impl<'a> Fields<'a> {
         self.array().map(u16::from_be_bytes)
     }
 
-    /// One type-length-value triple.
+    /// Reads one type-length-value triple.
     fn addition(&mut self) -> Option<(u8, &'a [u8])> {
         let [kind] = self.array()?;
         let length = usize::from(self.number()?);

@@ -62,7 +62,7 @@ enum Io {
     Ended,
 }
 
-/// What carries the bytes.
+/// The transport below.
 #[derive(Debug)]
 enum Transport {
     Tcp(TcpStream),
@@ -98,7 +98,7 @@ impl Stream {
         self.tls.is_some()
     }
 
-    /// What TLS agreed on.
+    /// The facts of TLS, if it is active.
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.tls.as_deref()
     }
@@ -155,9 +155,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Runs the client side of a handshake with the server `name`, a host name or an address, which is
-    /// asked for by that name, unless the DNS vouches for another.
-    /// After an error, or when the future is dropped half-way, the stream is at its end.
+    /// Runs the client side of a handshake with the server `name`, a host name or an address, which
+    /// is asked for by that name, unless the DNS vouches for another. After an error, or when the
+    /// future is dropped half-way, the stream is at its end.
     pub async fn start_tls_as_client(
         &mut self,
         client: &TlsClient,
@@ -176,7 +176,7 @@ impl Stream {
         Ok(())
     }
 
-    /// What a handshake begins on.
+    /// Takes the plain transport, for a handshake.
     fn take_plain(&mut self) -> io::Result<Transport> {
         match std::mem::replace(&mut self.io, Io::Ended) {
             Io::Plain(transport) => Ok(transport),

@@ -36,12 +36,12 @@ pub use self_signed::generate_self_signed;
 /// LIMIT: largest PEM file read. The longest chains in use are some 20 KiB.
 const PEM_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Who is expected at the other end.
+/// Which programs or servers are expected to connect, and so how old their TLS may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsProfile {
     /// People's programs: sessions are resumed by ticket, which makes reconnecting cheap.
     Clients,
-    /// The same over HTTP: which version of it is agreed on by ALPN (RFC 7301).
+    /// People's programs over HTTP, whose version is agreed on by ALPN (RFC 7301).
     Http,
     /// Other mail servers, on port 25.
     ///
@@ -73,7 +73,7 @@ struct Origin {
 /// Where everything lies.
 #[derive(Clone)]
 struct Files {
-    /// That of the server itself, then those of other names.
+    /// The certificate of the server itself, then those for other names.
     pairs: Vec<PemFiles>,
     client_ca: Option<PathBuf>,
 }
@@ -81,7 +81,7 @@ struct Files {
 /// A certificate with its chain, leaf first, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PemFiles {
-    /// The chain.
+    /// The path of the certificate chain, PEM.
     pub certificate: PathBuf,
     /// The key (PKCS #8, PKCS #1 or SEC 1).
     pub key: PathBuf,
@@ -96,7 +96,7 @@ pub struct IssuedCertificate {
     pub key_der: Vec<u8>,
 }
 
-/// One state of it all, made ready.
+/// Everything that the files held, read and ready for handshakes.
 struct Loaded {
     origin: Arc<Origin>,
     pem: Pem,
@@ -108,7 +108,7 @@ struct Loaded {
     ready: Ready,
 }
 
-/// What handshakes are done with.
+/// The configurations for handshakes.
 struct Ready {
     choice: Arc<Choice>,
     clients: Arc<ServerConfig>,
@@ -163,7 +163,8 @@ impl TlsKeys {
         Self::load_several(own, Vec::new(), client_ca)
     }
 
-    /// The same with further certificates, for clients that ask for one of their names.
+    /// Like [`load`](Self::load), with further certificates for clients that ask for one of their
+    /// names.
     ///
     /// # Errors
     /// As for [`load`](Self::load).
@@ -275,7 +276,7 @@ impl TlsKeys {
         self.origin().files.stamp()
     }
 
-    /// What accepts the next handshake.
+    /// The acceptor for the next handshake.
     pub(crate) fn acceptor(&self, profile: TlsProfile) -> Acceptor {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let (config, challenges) = match profile {

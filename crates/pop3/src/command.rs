@@ -12,7 +12,7 @@ pub enum Command {
         /// The initial response.
         initial: Option<String>,
     },
-    /// AUTH alone.
+    /// AUTH without arguments: the mechanisms are listed.
     AuthList,
     /// CAPA (RFC 2449 §5).
     Capa,
@@ -38,7 +38,7 @@ pub enum Command {
     Stls,
     /// TOP of a message.
     Top {
-        /// The message.
+        /// The number of the message, from 1.
         number: u32,
         /// How many lines of its body.
         lines: u32,
@@ -58,14 +58,14 @@ pub enum Allowed {
     BeforeSignIn,
     /// TRANSACTION
     AfterSignIn,
-    /// Both.
+    /// Both states.
     Always,
 }
 
 /// A command as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What is asked for.
+    /// The command.
     pub command: Command,
     /// When it may be.
     pub allowed: Allowed,

@@ -87,7 +87,7 @@ impl From<Ended> for CommandError {
 pub(crate) enum Answer {
     /// `-ERR [code] text`.
     Err(Option<Code>, String),
-    /// The same, and the end.
+    /// `-ERR [code] text`, and the connection ends.
     Bye(Option<Code>, String),
     /// The end without a word.
     Silence,

@@ -12,10 +12,11 @@
 //! turning away the second device of a person, or the first again after its connection broke off.
 //!
 //! A message with UTF-8 in its header, or in those of its parts, is sent as it is, to clients that
-//! did not ask for UTF8 too: refusing it would keep them at that message for good, and programs that
-//! collect mail are to have the original. Where [`Settings::surrogates`] says so, these clients get a
-//! surrogate (RFC 6858) instead, unless a header is longer than any that people are written. LIST and
-//! STAT tell the size of the message itself, as RFC 6858 §4 allows; RETR that of what it sends.
+//! did not ask for UTF8 too: refusing it would keep them at that message for good, and programs
+//! that collect mail are to have the original. Where [`Settings::surrogates`] says so, these
+//! clients get a surrogate (RFC 6858) instead, unless a header is longer than any that people are
+//! written. LIST and STAT tell the size of the message itself, as RFC 6858 §4 allows; RETR that of
+//! what it sends.
 //!
 //! **Invariant:** parsing has no effect; a session that ends without QUIT changes nothing.
 //! **Invariant:** everything a client can make grow has a bound in [`Settings`] or is as large

@@ -19,7 +19,7 @@ impl Session {
         Ok(Reply::text(format!("{} {}", maildrop.count(), maildrop.octets())))
     }
 
-    /// Scan listings.
+    /// LIST: one scan listing, or all (RFC 1939 §5).
     pub(crate) async fn list(&mut self, number: Option<u32>) -> Result<Reply> {
         let maildrop = self.maildrop()?;
         if let Some(number) = number {
@@ -36,7 +36,7 @@ impl Session {
         self.send_listing(begin, line).await
     }
 
-    /// Unique-id listings.
+    /// UIDL: one unique-id listing, or all (RFC 1939 §7).
     pub(crate) async fn uidl(&mut self, number: Option<u32>) -> Result<Reply> {
         let maildrop = self.maildrop()?;
         if let Some(number) = number {

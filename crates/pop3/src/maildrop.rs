@@ -13,9 +13,9 @@ use crate::marks::Marks;
 #[derive(Debug)]
 pub(crate) struct Maildrop {
     account: AccountId,
-    /// What INBOX is now.
+    /// The live view of INBOX.
     view: MailboxView,
-    /// What it was at sign-in.
+    /// The snapshot of INBOX at sign-in.
     snapshot: Arc<Snapshot>,
     /// Messages that get a CRLF at their end when they are sent.
     open_ended: UidSet,
@@ -48,7 +48,7 @@ impl Maildrop {
         Ok(maildrop)
     }
 
-    /// Whose it is.
+    /// The account that the maildrop is of.
     pub(crate) fn account(&self) -> AccountId {
         self.account
     }
@@ -58,7 +58,7 @@ impl Maildrop {
         self.snapshot.mailbox()
     }
 
-    /// What it was at sign-in.
+    /// The snapshot of INBOX at sign-in.
     pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
@@ -68,7 +68,7 @@ impl Maildrop {
         self.count
     }
 
-    /// Their octets.
+    /// The octets of all messages that are not marked as deleted.
     pub(crate) fn octets(&self) -> u64 {
         self.octets
     }
@@ -99,7 +99,7 @@ impl Maildrop {
         Ok(entry)
     }
 
-    /// The same, if it is also still there.
+    /// Like `find`, if the message is also still there.
     pub(crate) fn find_present(&self, number: u32) -> Result<Entry<'_>> {
         let entry = self.find(number)?;
         let now = self.view.snapshot();
@@ -143,7 +143,7 @@ impl Maildrop {
         self.retrieved.set(number, self.snapshot.exists());
     }
 
-    /// What was marked as deleted.
+    /// The UIDs of messages marked as deleted.
     pub(crate) fn deleted_uids(&self) -> UidSet {
         self.uids_marked(&self.deleted, |_| true)
     }

@@ -1,4 +1,4 @@
-//! Single-line replies.
+//! Single-line replies: `+OK` or `-ERR` with a response code (RFC 2449 §8).
 
 /// What a program can learn from an `-ERR` beyond that (RFC 2449 §8, RFC 3206).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

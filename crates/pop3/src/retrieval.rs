@@ -30,8 +30,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// are made. Nobody writes more to people; where there is more, it is sent as it is.
 const HEADERS_BYTES_MAX: usize = 1024 * 1024;
 /// So many bytes of a surrogate stand for one of a header at most: any character and a comma are an
-/// address, in whose place a name is shown and another address (RFC 6858 §2.1), each on a line of its
-/// own: 66 bytes for two.
+/// address, in whose place a name is shown and another address (RFC 6858 §2.1), each on a line of
+/// its own: 66 bytes for two.
 const SURROGATE_GROWTH: u64 = 33;
 
 /// A message to be sent, with the memory it takes.
@@ -292,7 +292,7 @@ impl Session {
     }
 }
 
-/// Likewise.
+/// The error for a message that broke off while it was sent.
 fn broken_off(error: &StorageError) -> CommandError {
     tracing::error!(%error, "a message could not be sent to its end");
     CommandError::Ended(Farewell::Silent)

@@ -77,7 +77,7 @@ pub(crate) enum State {
 pub(crate) enum Reply {
     /// `+OK text`.
     Text(String),
-    /// It was sent already.
+    /// The reply was sent already.
     Sent,
     /// `+OK text`, and the end.
     Goodbye(String),
@@ -268,7 +268,7 @@ impl Session {
         }
     }
 
-    /// The same, to change it.
+    /// The maildrop, to be changed.
     pub(crate) fn maildrop_mut(&mut self) -> Result<&mut Maildrop> {
         match &mut self.state {
             State::Transaction(maildrop) => Ok(maildrop),

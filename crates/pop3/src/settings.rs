@@ -1,4 +1,4 @@
-//! What the binary decides about POP3.
+//! The settings of POP3: plain values that the binary makes from its configuration.
 
 use std::time::Duration;
 

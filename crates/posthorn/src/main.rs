@@ -23,8 +23,8 @@ mod sts;
 use std::process::ExitCode;
 
 // The system's allocator is slow for many small allocations on several threads and keeps what
-// was freed; sessions come and go by the thousand here. Without transparent huge pages (`no_thp`): each
-// of them stays whole in memory for the few sessions in it that live long.
+// was freed; sessions come and go by the thousand here. Without transparent huge pages (`no_thp`):
+// each of them stays whole in memory for the few sessions in it that live long.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! The key of `seal.key`, and what comes of it.
+//! The key of `seal.key`, which seals secrets in storage, and the keys that are derived from it.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use mailauth::srs::SrsKey;
@@ -16,7 +16,7 @@ impl SealKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// What reverse-paths are rewritten with.
+    /// The key by which reverse-paths are rewritten.
     pub(crate) fn srs(&self) -> SrsKey {
         SrsKey::new(blake3::derive_key("posthorn 2026-11 rewritten senders", &*self.0))
     }

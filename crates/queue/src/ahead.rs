@@ -1,4 +1,5 @@
-//! The texts of messages in hand, read some at a time: small ones cost more to ask for than to read.
+//! The texts of messages in hand, read some at a time: small ones cost more to ask for than to
+//! read.
 
 use std::collections::VecDeque;
 
@@ -18,7 +19,7 @@ const MESSAGES_MAX: usize = 16;
 #[derive(Default)]
 pub(crate) struct Ahead {
     texts: VecDeque<Result<OutboundContent, StorageError>>,
-    /// Kept until the last of them is sent.
+    /// The memory that these messages take, given back when the last of them is sent.
     _room: Option<OwnedSemaphorePermit>,
 }
 

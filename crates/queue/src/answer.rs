@@ -11,14 +11,14 @@ use smtp::client::{ServerReply, Status};
 pub(crate) struct Answer {
     /// What it amounts to (RFC 3463).
     pub(crate) status: Status,
-    /// Who said it.
+    /// The host that gave the answer; `None`: this server.
     pub(crate) host: Option<String>,
-    /// What was said.
+    /// The text of the answer.
     pub(crate) text: String,
 }
 
 impl Answer {
-    /// Something found out here.
+    /// An answer of this server itself.
     pub(crate) fn ours(class: u8, subject: u16, detail: u16, text: impl Into<String>) -> Self {
         Self { status: Status::new(class, subject, detail), host: None, text: text.into() }
     }
@@ -33,7 +33,7 @@ impl Answer {
         Self::ours(4, 3, 0, "an error in this server")
     }
 
-    /// What a server said.
+    /// The answer that a server gave.
     pub(crate) fn of(host: &str, reply: &ServerReply) -> Self {
         Self { status: reply.status(), host: Some(host.to_owned()), text: reply.to_string() }
     }
@@ -48,14 +48,14 @@ impl Answer {
         Some(Self { status, host, text: words.next().unwrap_or_default().to_owned() })
     }
 
-    /// No longer than that.
+    /// The answer, cut to at most `text_bytes_max` bytes of text.
     pub(crate) fn within(mut self, text_bytes_max: usize) -> Self {
         self.text.truncate(self.text.floor_char_boundary(text_bytes_max));
         self
     }
 
-    /// The same for senders to whose mail it was not said: what it says of other addresses is not
-    /// theirs to know.
+    /// The answer for senders to whose mail it was not given: what it says of other addresses is
+    /// not theirs to know.
     pub(crate) fn without_addresses(self) -> Self {
         let words = self.text.split(' ');
         let words = words.map(|word| if word.contains('@') { "(an address)" } else { word });
@@ -68,7 +68,8 @@ impl Answer {
         (self.status.subject, self.status.detail) == (4, 6)
     }
 
-    /// The same, for a recipient that will not be tried again: RFC 3463 §2, the class tells which.
+    /// The answer with another class, for a recipient that will not be tried again: RFC 3463 §2,
+    /// the class tells which.
     pub(crate) fn with_class(mut self, class: u8) -> Self {
         self.status.class = class;
         self

@@ -12,7 +12,7 @@ use crate::schedule::after;
 /// A count takes at most one in so many parts of the time, however many there are.
 const SHARE: u32 = 100;
 
-/// What waited when it was counted last.
+/// The recipients that waited in the queue at the last count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Recipients that an operator holds.

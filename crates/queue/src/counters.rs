@@ -1,4 +1,4 @@
-//! What the queue has done, for the metrics page.
+//! Counters of what the queue has done, for the metrics page.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,14 +10,14 @@ macro_rules! counters {
             $($(#[$doc])* pub(crate) $name: AtomicU64,)+
         }
 
-        /// What they said at one moment.
+        /// The values of the counters at one moment.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct CountersSnapshot {
             $($(#[$doc])* pub $name: u64,)+
         }
 
         impl Counters {
-            /// What they say now.
+            /// The values of all counters now.
             pub fn snapshot(&self) -> CountersSnapshot {
                 CountersSnapshot { $($name: self.$name.load(Ordering::Relaxed),)+ }
             }
@@ -34,9 +34,9 @@ counters! {
     failed,
     /// Reports sent: failures, delays, successes.
     reports,
-    /// Connections made.
+    /// Connections that were made.
     connections,
-    /// Those of them with TLS.
+    /// Connections that were made with TLS.
     connections_tls,
     /// Servers that could not be used.
     connections_failed,

@@ -12,14 +12,14 @@ use crate::queue::Inner;
 use crate::settings::{Relay, Settings};
 use crate::settle::{Confirms, End};
 
-/// A connection, and whom it is with.
+/// A connection, and the server at the other end.
 pub(crate) struct Server {
     pub(crate) client: Client,
-    /// As it stands in answers.
+    /// The name and address of the server, as answers show them.
     pub(crate) name: String,
-    /// It is who it should be.
+    /// Its identity was verified as the policy for the destination asks.
     certain: bool,
-    /// What it was opened for.
+    /// The need of the message that it was opened for.
     need: Need,
 }
 
@@ -124,8 +124,8 @@ impl Inner {
             },
         };
         let host = &exit.host;
-        // RFC 8460 §3: the session of a report is not reported on, nor is any other in which the policy
-        // decides nothing.
+        // RFC 8460 §3: the session of a report is not reported on, nor is any other in which the
+        // policy decides nothing.
         let is_counted = relay.is_none() && need != Need::Arrival;
         let counted = is_counted.then_some((destination, exit));
         let (client, certain) = self.connect_to(host, relay, &meeting, counted).await?;
@@ -171,10 +171,10 @@ impl Inner {
         }
         let client = outcome.map_err(|error| {
             let answer = answer_of(host, error);
-            // A route that leads to where no mail is taken is for the operator to mend; the mail waits
-            // for it. So it does where TLS is to tell who is there: whoever says before it that no
-            // mail is taken can be anybody. What leads back to us may not wait; it is found behind
-            // TLS then.
+            // A route that leads to where no mail is taken is for the operator to mend; the mail
+            // waits for it. So it does where TLS is to tell who is there: whoever says before it
+            // that no mail is taken can be anybody. What leads back to us may not wait; it is found
+            // behind TLS then.
             let must_be_certain = meeting.certain && meeting.otherwise.is_none();
             let may_change = relay.is_some() || must_be_certain;
             if may_change && !answer.is_loop() { answer.with_class(4) } else { answer }

@@ -30,16 +30,16 @@ const REASON_BYTES_MAX: usize = 500;
 /// One in so many connections is for destinations that have none.
 const RESERVED_SHARE: usize = 4;
 
-/// The table.
+/// The destinations that there is mail for, with their connections, failures and turns.
 #[derive(Debug)]
 pub(crate) struct Destinations {
     entries: HashMap<String, Entry>,
-    /// Those that may be visited, by when: one set for each [`Lane`].
+    /// The destinations that may be visited, by when: one set for each [`Lane`].
     ready: [BTreeSet<(Timestamp, String)>; 3],
     active: usize,
     active_max: usize,
     per_destination_max: usize,
-    /// Whose bounds of routes hold.
+    /// The settings whose bounds of routes hold.
     settings: Arc<Settings>,
     ways: Ways,
     turns: TurnsByWay,
@@ -73,7 +73,7 @@ impl Destinations {
         }
     }
 
-    /// Something is due there at that instant.
+    /// Notes that a message for a destination is due at that instant.
     pub(crate) fn note(&mut self, destination: &str, due: Timestamp) {
         if !self.entries.contains_key(destination) {
             if self.entries.len() >= DESTINATIONS_MAX {
@@ -278,7 +278,7 @@ impl Destinations {
         until
     }
 
-    /// Other bounds on connections.
+    /// Takes over other bounds on connections.
     pub(crate) fn limit(&mut self, settings: Arc<Settings>) {
         self.active_max = settings.connections_max.max(1);
         self.per_destination_max = settings.connections_per_destination_max.max(1);
@@ -304,7 +304,7 @@ impl Destinations {
         }
     }
 
-    /// Until when it is left alone, if it is.
+    /// The instant until which the destination is left alone, if it is.
     pub(crate) fn blocked_until(&self, destination: &str, now: Timestamp) -> Option<Timestamp> {
         let entry = self.entries.get(destination)?;
         Some(entry.blocked_until).filter(|until| *until > now)
@@ -320,7 +320,7 @@ impl Destinations {
         self.change(destination, |entry| entry.blocked_until = Timestamp::default());
     }
 
-    /// What is known of each.
+    /// The state of every destination.
     pub(crate) fn states(&self, now: Timestamp) -> Vec<DestinationState> {
         let calls = self.calls(now);
         let state = |(name, entry): (&String, &Entry)| {
@@ -350,8 +350,8 @@ impl Destinations {
         [self.first().map(|(at, _)| *at), self.next_call()].into_iter().flatten().min()
     }
 
-    /// Who is visited next. The last connections are for destinations that have none, so that a
-    /// few whose servers are slow keep nobody waiting.
+    /// The destination to visit next. The last connections are for destinations that have none, so
+    /// that a few whose servers are slow keep nobody waiting.
     fn first(&self) -> Option<&(Timestamp, String)> {
         let shared = self.active_max - self.active_max / RESERVED_SHARE;
         let [first, another, resting] = &self.ready;

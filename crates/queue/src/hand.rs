@@ -18,20 +18,20 @@ use crate::queue::Inner;
 /// How long what is here waits, where no message is known to be at fault.
 const PAUSE_SECS: i64 = 30;
 
-/// What becomes of the recipients of messages.
+/// Messages with what becomes of their recipients.
 type Outcomes = Vec<(SpoolId, Vec<Settlement>)>;
 
-/// What one visit has in hand.
+/// The messages that one visit has claimed and not settled.
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
     holding: Mutex<Holding>,
-    /// Of the number under which it was claimed.
+    /// The use of the daemon number under which messages are claimed.
     use_of: Mutex<Use>,
 }
 
 #[derive(Debug, Default)]
 struct Holding {
-    /// Who claimed it, and whether it is for here.
+    /// The daemon that claimed it, and whether it is for delivery here.
     claim: Option<(QueueDaemonId, bool)>,
     messages: Vec<Held>,
     under_way: Option<SpoolId>,
@@ -47,12 +47,12 @@ struct Held {
 }
 
 impl Hand {
-    /// What comes is claimed under this number.
+    /// Sets the use of the daemon number that the next messages are claimed under.
     pub(crate) fn claims_under(&self, use_of: Use) {
         *self.use_of.lock().unwrap_or_else(PoisonError::into_inner) = use_of;
     }
 
-    /// These were claimed.
+    /// Takes in hand the messages that were claimed.
     pub(crate) fn take(&self, daemon: QueueDaemonId, here: bool, messages: &[ClaimedMessage]) {
         let held = |message: &ClaimedMessage| {
             let (all, mut destinations) = (&message.recipients, BTreeSet::new());
@@ -67,19 +67,19 @@ impl Hand {
         *self.holding() = Holding { claim: Some((daemon, here)), messages, under_way: None };
     }
 
-    /// This one is being sent.
+    /// Notes that this message is being sent.
     pub(crate) fn begin(&self, spool: SpoolId) {
         self.holding().under_way = Some(spool);
     }
 
-    /// It is no longer in hand.
+    /// Forgets a message that is no longer in hand.
     pub(crate) fn end(&self, spool: SpoolId) {
         let mut holding = self.holding();
         holding.messages.retain(|held| held.spool != spool);
         holding.under_way = None;
     }
 
-    /// Nothing is.
+    /// Forgets every message.
     pub(crate) fn clear(&self) {
         *self.holding() = Holding::default();
     }

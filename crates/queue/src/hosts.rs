@@ -21,11 +21,11 @@ pub(crate) struct Exit {
     pub(crate) secure: bool,
     /// RFC 7672 §2.2.3: where its TLSA records may stand, in the order in which they are asked for.
     pub(crate) bases: Vec<String>,
-    /// RFC 7672 §3.2.2: the names that it may have in a certificate besides the one at which its TLSA records
-    /// stand.
+    /// RFC 7672 §3.2.2: the names that it may have in a certificate besides the one at which its
+    /// TLSA records stand.
     pub(crate) names: Vec<String>,
-    /// The destination has hosts besides those that were found: their addresses could not be had, or
-    /// they were too many. What these refuse for good, those may take.
+    /// The destination has hosts besides those that were found: their addresses could not be had,
+    /// or they were too many. What these refuse for good, those may take.
     pub(crate) has_others: bool,
 }
 
@@ -136,7 +136,7 @@ fn leave_out_ourselves(exchangers: &mut Vec<MailExchanger>, hostname: &str) -> R
 struct Found {
     exits: Vec<Exit>,
     temporary: Option<String>,
-    /// Nothing was left out, or could not be had.
+    /// Whether all addresses are there: none was left out, or could not be looked up.
     is_all: bool,
 }
 
@@ -246,7 +246,8 @@ mod tests {
         }
     }
 
-    /// Vouches for all that a table has; `x.test` is an alias of `real.test`, and `mx.test` of `far.test`.
+    /// Vouches for all that a table has; `x.test` is an alias of `real.test`, and `mx.test` of
+    /// `far.test`.
     struct Signed(Table);
 
     impl Dns for Signed {

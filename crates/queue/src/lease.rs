@@ -23,7 +23,7 @@ struct Numbers {
     held: Option<Held>,
     /// Something may be owned under that number that is in no hand.
     is_doubted: bool,
-    /// Those of before: what is in hand under them is settled, nothing new is begun.
+    /// Numbers used before: what is in hand under them is settled, and nothing new is begun.
     set_aside: Vec<Held>,
 }
 
@@ -60,22 +60,23 @@ impl Lease {
         Some(held.use_of.clone())
     }
 
-    /// It is not known whether something was claimed under a number, or given back: what may be owned
-    /// under it, and is in no hand, is free again once nobody uses it.
+    /// It is not known whether something was claimed under a number, or given back: what may be
+    /// owned under it, and is in no hand, is free again once nobody uses it.
     pub(crate) fn doubt(&self, daemon: QueueDaemonId) {
         let mut numbers = self.lock();
         numbers.is_doubted |= numbers.held.as_ref().is_some_and(|held| held.daemon == daemon);
     }
 
-    /// The same where a claim failed. Only one that had no answer may have brought something.
+    /// Notes that a claim under this number failed. Only one that had no answer may have brought
+    /// something.
     pub(crate) fn doubt_claim(&self, daemon: QueueDaemonId, error: &StorageError) {
         if matches!(error, StorageError::Unavailable(_)) {
             self.doubt(daemon);
         }
     }
 
-    /// Renews the lease, or gets one under a new number. Also ends daemons that are dead, and numbers of
-    /// before that nobody uses.
+    /// Renews the lease, or gets one under a new number. Also ends daemons that are dead, and
+    /// numbers of before that nobody uses.
     pub(crate) async fn keep(&self, store: &Store) -> Result<(), StorageError> {
         let (held, is_doubted, (used, unused)) = {
             let Numbers { held, is_doubted, set_aside } = &*self.lock();

@@ -51,7 +51,7 @@ impl Local<'_> {
 enum FilingError {
     /// The recipient is in the hands of another daemon.
     NotOurs,
-    /// Another message like it came in the same moment.
+    /// Another message that the rules take for the same was delivered at the same moment.
     CameTwice,
     /// This became of it, and its sender was to be told something else.
     Untrue(Option<Action>),
@@ -290,7 +290,9 @@ impl Inner {
             };
             let done_action = Action::of_dispositions(&done.dispositions);
             if is_told && done_action != action {
-                // R-ADDR-11: what rules send on in a day has a limit. Set once, as above.
+                // R-ADDR-11: a daily limit on redirections may change what is done with the
+                // message, so that the report made before no longer tells the truth. It is made
+                // anew. Set once: the transaction runs once.
                 let _ = became.set(done_action);
                 return Err(StorageError::Conflict("something else became of the message"));
             }

@@ -16,7 +16,7 @@ use crate::local::Local;
 use crate::queue::Inner;
 use crate::settle::End;
 
-/// What a list sends.
+/// The message as a list sends it.
 #[derive(Clone)]
 struct Posted {
     post: Post,

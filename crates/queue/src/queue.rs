@@ -43,7 +43,7 @@ pub struct Queue {
 pub(crate) struct Inner {
     pub(crate) store: Store,
     settings: RwLock<Arc<Settings>>,
-    /// Who decides what becomes of mail for accounts here that have rules.
+    /// Runs the rules of accounts here; `None`: mail goes to INBOX or where its address says.
     pub(crate) sorter: Option<Arc<dyn Sorter>>,
     pub(crate) dns: Arc<dyn Dns>,
     tls: RwLock<TlsClient>,
@@ -74,7 +74,7 @@ impl Queue {
         Self::start_sorting(None, store, settings, dns, tls, shutdown)
     }
 
-    /// The same, with one who decides what becomes of mail for accounts here that have rules.
+    /// Like `start`, with a sorter that runs the rules of accounts here.
     pub fn start_sorting(
         sorter: Option<Arc<dyn Sorter>>,
         store: Store,
@@ -145,7 +145,7 @@ impl Queue {
         self.inner.table().reason(destination).map(|answer| answer.to_string())
     }
 
-    /// How many of them wait for what.
+    /// How many recipients wait for each cause.
     pub fn waits(&self) -> Waits {
         self.inner.table().waits(self.inner.store.now())
     }
@@ -180,7 +180,7 @@ impl Queue {
 }
 
 impl Inner {
-    /// As they are now.
+    /// The settings in use now.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -190,7 +190,7 @@ impl Inner {
         self.memory.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Who verifies servers now.
+    /// The TLS client with the trust anchors in use now.
     pub(crate) fn tls(&self) -> TlsClient {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -235,7 +235,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What this daemon spooled since.
+    /// Takes in what this daemon spooled since.
     fn hear(&self) {
         let noticed = self.store.spool_notices().take();
         let mut table = self.table();

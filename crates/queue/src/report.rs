@@ -16,7 +16,8 @@ const fn wish(action: Action) -> Wish {
     }
 }
 
-/// What is to be told of a recipient that was tried last at that instant, if its sender wants to hear it.
+/// What is to be told of a recipient that was tried last at that instant, if its sender wants to
+/// hear it.
 pub(crate) fn wanted(
     recipient: &ClaimedRecipient,
     action: Action,
@@ -26,7 +27,7 @@ pub(crate) fn wanted(
     is_wanted.then(|| line(recipient, action, (answer, attempted)))
 }
 
-/// The same, though the sender did not ask, unless nothing is to be told.
+/// The report even though the sender did not ask for one, unless nothing is to be told.
 pub(crate) fn unasked(
     recipient: &ClaimedRecipient,
     action: Action,

@@ -26,7 +26,7 @@ pub(crate) const AGAIN_SECS: i64 = 3_600;
 /// Days of domains that could not be told, and when it is tried again.
 pub(crate) type Again = HashMap<(i64, String), Timestamp>;
 
-/// One kind of report.
+/// One kind of daily report, as the loop that sends them sees it.
 pub(crate) trait DayReports: Send {
     /// What it is called in the log.
     const NAME: &str;

@@ -27,21 +27,21 @@ pub(crate) struct ReportMail<'a> {
     pub(crate) id: &'a str,
     /// The first second of its day.
     pub(crate) begins: i64,
-    /// What boundary and Message-ID begin with.
+    /// The prefix of the boundary and of the Message-ID.
     pub(crate) kind: &'static str,
     /// Further fields of the header, each with its CRLF.
     pub(crate) fields: String,
     /// The type of the whole, without its boundary.
     pub(crate) container: &'static str,
-    /// What it reports of, to a person.
+    /// The kind of report and its RFC, for the text of the mail.
     pub(crate) subject: &'static str,
     /// What it says to a person: lines, each with its CRLF.
     pub(crate) lines: String,
     /// The type of what is attached.
     pub(crate) attached: &'static str,
-    /// Its name.
+    /// The name of the attached file.
     pub(crate) file_name: String,
-    /// Its bytes.
+    /// The packed report.
     pub(crate) packed: Vec<u8>,
 }
 
@@ -74,7 +74,7 @@ impl ReportMail<'_> {
     }
 }
 
-/// Who sends a report, and when.
+/// What sends a report, and the time it is sent at.
 pub(crate) struct Sender<'a> {
     pub(crate) reporter: &'a Reporter,
     pub(crate) hostname: String,
@@ -100,12 +100,12 @@ pub(crate) struct Mailed {
     pub(crate) entry: SpoolEntry,
 }
 
-/// Whether policies on TLS hold for a report.
+/// Whether TLS policies of the destination hold for the mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsNeed {
-    /// As for any mail.
+    /// The policies of any mail.
     Usual,
-    /// None does.
+    /// No policy holds: a report about failing TLS has to get through.
     None,
 }
 
@@ -152,7 +152,7 @@ impl Inner {
         }
     }
 
-    /// Who holds the leases of reports.
+    /// The id of this daemon as a holder of leases.
     pub(crate) fn lease_holder(&self) -> [u8; 16] {
         let mut holder = [0; 16];
         let (first, second) = holder.split_at_mut(8);

@@ -2,8 +2,9 @@
 //! out: where nobody hears of it, for their sender may be forged, is the null sender, or wants to
 //! hear nothing, they go back to the account (RFC 5321 §6.1).
 //!
-//! They go through the spool, as other mail does: a full mailbox is tried again, and rules file them.
-//! What they would send on once more they keep, as the copy says in Delivered-To whose it was.
+//! They go through the spool, as other mail does: a full mailbox is tried again, and rules file
+//! them. What they would send on once more they keep, as the copy says in Delivered-To whose it
+//! was.
 
 use std::sync::Arc;
 

@@ -17,8 +17,8 @@ pub(crate) fn pause(first: Duration, max: Duration, attempts: u32, chance: f64) 
     doubled.min(max).mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0))
 }
 
-/// The pause of what was not tried, for what was said to others: as long as it has waited, so that it
-/// doubles without attempts; bounds and jitter are those of [`pause`].
+/// The pause of what was not tried, for what was said to others: as long as it has waited, so that
+/// it doubles without attempts; bounds and jitter are those of [`pause`].
 pub(crate) fn pause_unasked(
     first: Duration,
     max: Duration,
@@ -28,7 +28,7 @@ pub(crate) fn pause_unasked(
     pause(waited.max(first), max, 1, chance)
 }
 
-/// The same as [`pause`] for a destination.
+/// Like [`pause`], for a destination.
 pub(crate) fn destination_pause(failures: u32, chance: f64) -> Duration {
     pause(DESTINATION_FIRST, DESTINATION_MAX, failures, chance)
 }

@@ -27,13 +27,13 @@ pub struct Relay {
 /// How TLS is used with a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelayTls {
-    /// Not at all.
+    /// Without TLS.
     Never,
     /// Where it is offered, whoever it is.
     Opportunistic,
     /// Always, and its certificate must be for its name.
     Verified,
-    /// The same from the first byte (RFC 8314 §3.3).
+    /// With TLS from the first byte (RFC 8314 §3.3), verified.
     Implicit,
 }
 
@@ -42,7 +42,7 @@ pub enum RelayTls {
 pub struct Route {
     /// The domain in normal form; a leading dot means every domain below it, `*` all others.
     pub domain: String,
-    /// Who takes it.
+    /// The server that takes the mail of the route.
     pub relay: Relay,
     /// Connections at a time for all domains that go this way; `None`: as many as they may have.
     pub connections_max: Option<usize>,
@@ -62,11 +62,11 @@ pub enum Reach {
 /// Everything the queue is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What we call ourselves.
+    /// The name that this server gives itself in EHLO and reports.
     pub hostname: String,
     /// How far mail is brought.
     pub reach: Reach,
-    /// Who signs reports; without one none goes by mail.
+    /// Signs reports with DKIM; without one no report goes by mail.
     pub signatory: Option<Arc<dyn Signatory>>,
     /// What reverse-paths are rewritten with; looked at when the queue starts. Without it, who was
     /// rewritten is not told.
@@ -101,18 +101,18 @@ pub struct Settings {
     pub sources: Vec<IpAddr>,
     /// Domains with a way of their own; the most exact name counts.
     pub routes: Vec<Route>,
-    /// Who tells other domains how TLS went with their servers; `None`: nobody.
+    /// The sender of reports to other domains on TLS with their servers; `None`: none are sent.
     pub tls_reports: Option<Reporter>,
-    /// Who tells other domains of mail in their name; `None`: nobody.
+    /// The sender of reports to other domains on mail in their name; `None`: none are sent.
     pub dmarc_reports: Option<DmarcReporter>,
-    /// Where chance begins; `None`: anywhere.
+    /// The seed of random choices; `None`: a random one.
     pub seed: Option<u64>,
 }
 
-/// Who reports on mail in the name of other domains (RFC 7489 §7.2).
+/// The sender of reports on mail in the name of other domains (RFC 7489 §7.2).
 #[derive(Debug, Clone)]
 pub struct DmarcReporter {
-    /// Who reports.
+    /// The name and address that reports are sent under.
     pub reporter: Reporter,
     /// What was found since it was written down last.
     pub tally: Arc<DmarcTally>,
@@ -120,17 +120,17 @@ pub struct DmarcReporter {
     pub except: Vec<String>,
 }
 
-/// Who reports to other domains.
+/// How this server reports to other domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reporter {
-    /// What it is called.
+    /// The name of the organisation in reports.
     pub organization: String,
     /// The address of its reports, of a domain here.
     pub address: String,
 }
 
 impl Settings {
-    /// The defaults.
+    /// The defaults for a server of this name.
     pub fn new(hostname: impl Into<String>) -> Self {
         Self {
             hostname: hostname.into(),
@@ -183,8 +183,8 @@ impl Settings {
         route.messages_per_minute_max.map(|_| route.domain.as_str())
     }
 
-    /// Whether mail for other destinations goes along with mail for this one: where a route names it,
-    /// and how many messages a minute its domain gets is not bounded by itself.
+    /// Whether mail for other destinations goes along with mail for this one: where a route names
+    /// it, and how many messages a minute its domain gets is not bounded by itself.
     pub(crate) fn takes_along(&self, destination: &str) -> bool {
         let is_paced = self.messages_per_minute_max > 0 && self.paced_way(destination).is_none();
         self.route_for(destination).is_some() && !is_paced

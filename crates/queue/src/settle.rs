@@ -18,24 +18,24 @@ use crate::report;
 use crate::returning::Returned;
 use crate::schedule::{after, pause, pause_unasked};
 
-/// What an attempt came to for one recipient.
+/// The outcome of an attempt for one recipient.
 #[derive(Debug, Clone)]
 pub(crate) enum End {
     /// The next server has it.
     Sent { answer: Answer, confirms: Confirms },
-    /// It may be done later.
+    /// It may succeed later.
     Deferred(Answer),
-    /// The same, though nobody was asked now: for what was said to others.
+    /// It may succeed later; nobody was asked now, as others got this answer.
     Unasked(Answer),
-    /// It can never be done.
+    /// It can never succeed.
     Failed(Answer),
-    /// Nothing was tried, nor will be.
+    /// Nothing was tried, nor will be: its time is over.
     Expired(Answer),
     /// Nothing was tried.
     Untried,
-    /// The same, and its sender is told that it is late.
+    /// Nothing was tried, and the sender is told that the message is late.
     Late(Answer),
-    /// The same, and its sender is told that its deadline is past.
+    /// Nothing was tried, and the sender is told that the deadline is past.
     PastDeadline(Answer),
 }
 
@@ -46,7 +46,7 @@ impl End {
     }
 }
 
-/// Who tells the sender that a message was passed on.
+/// Which server tells the sender that a message was passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confirms {
     /// The next server, as the sender wished.
@@ -167,7 +167,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What becomes of one recipient.
+    /// Decides what becomes of one recipient.
     fn decide(
         &self,
         settling: &Settling<'_>,
@@ -239,8 +239,8 @@ impl Inner {
         self.when_open(destination, now, own)
     }
 
-    /// When the recipients of a message are asked for that were not now: it is no attempt of theirs, so
-    /// that how long they have waited says how long they wait.
+    /// When the recipients of a message are asked for that were not now: it is no attempt of
+    /// theirs, so that how long they have waited says how long they wait.
     fn ask_at(&self, settling: &Settling<'_>, now: Timestamp, chance: f64) -> Timestamp {
         let settings = self.settings();
         let waited = now.as_micros().saturating_sub(settling.message.begins.as_micros());
@@ -254,7 +254,7 @@ impl Inner {
         self.table().blocked_until(destination, now).map_or(own, |until| until.max(own))
     }
 
-    /// Until when a message is tried.
+    /// The instant until which a message is tried.
     pub(crate) fn until(&self, message: &ClaimedMessage) -> Timestamp {
         after(message.begins, self.settings().lifetime)
     }
@@ -294,8 +294,8 @@ impl Inner {
         let Some(original) = self.before_rewriting(path) else {
             return Ok(Some(path.clone()));
         };
-        // A copy that was sent on, whose sender was rewritten here (R-ADDR-10). It goes back only to
-        // who is known to have sent the message.
+        // A copy that was sent on, whose sender was rewritten here (R-ADDR-10). It goes back only
+        // to who is known to have sent the message.
         let ours = Address::parse(path)?;
         if self.store.find_recipient(&ours).await? != Resolution::UnknownRecipient {
             return Ok(Some(path.clone()));

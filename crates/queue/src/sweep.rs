@@ -128,8 +128,8 @@ impl Inner {
         found
     }
 
-    /// Why a recipient waits: what its last attempt came to, or where there was none, why nothing is
-    /// tried at its destination.
+    /// Why a recipient waits: what its last attempt came to, or where there was none, why nothing
+    /// is tried at its destination.
     fn why(&self, recipient: &ClaimedRecipient, destination: &str) -> Answer {
         let own = Answer::parse(&recipient.answer);
         let theirs = || self.table().reason(destination).map(Answer::without_addresses);

@@ -29,7 +29,8 @@ use storage::{ClaimedMessage, ClaimedRecipient, StorageError, spool_destination}
 /// How long a destination waits after storage failed.
 const PAUSE_SECS: i64 = 30;
 
-/// One visit.
+/// One visit of a daemon to a destination: it finds hosts, connects, and sends claimed messages one
+/// after the other.
 pub(crate) struct Visit {
     inner: Arc<Inner>,
     destination: String,
@@ -41,11 +42,12 @@ pub(crate) struct Visit {
     here: Option<bool>,
     /// It may send a message, where only so many go a minute.
     turn: bool,
-    /// By which settings it is known what goes along.
+    /// The settings by which it was claimed what goes along.
     claimed_by: Option<Arc<Settings>>,
-    /// By which settings the hosts were found, and when.
+    /// The settings by which the hosts were found, and when they were.
     found: Option<(Arc<Settings>, Timestamp)>,
-    /// Whose message was not taken now, and nobody's since.
+    /// A sender whose message was refused for now, so that no more of theirs are tried at this
+    /// host.
     refused_sender: Option<RefusedSender>,
     /// Since the last claim no sender was refused: the next message is brought, whoever sent it.
     asks_again: bool,
@@ -335,8 +337,8 @@ impl Visit {
         (ends, course)
     }
 
-    /// Takes out whom other settings than those of the claim may send another way: all but those who
-    /// are at this destination.
+    /// Takes out whom other settings than those of the claim may send another way: all but those
+    /// who are at this destination.
     fn part_from_others(
         &self,
         settings: &Arc<Settings>,

@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// Something to do.
+/// An action that a run results in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Into the inbox (RFC 5228 §4.3).
@@ -62,25 +62,25 @@ pub struct Keep {
     pub is_implicit: bool,
     /// The flags to set (RFC 5232 §5).
     pub flags: Vec<String>,
-    /// What to store.
+    /// The version of the message to store.
     pub version: Version,
 }
 
 /// See [`Action::FileInto`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileInto {
-    /// Where to.
+    /// The mailbox to file into.
     pub mailbox: Place,
     /// The flags to set (RFC 5232 §5).
     pub flags: Vec<String>,
-    /// What to store.
+    /// The version of the message to store.
     pub version: Version,
 }
 
 /// A mailbox to store something in: by its id, else by its special use, else by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
-    /// Its name.
+    /// The name of the mailbox.
     pub name: String,
     /// Whether to create it where it is missing (RFC 5490 §3.2).
     pub create: bool,
@@ -93,9 +93,9 @@ pub struct Place {
 /// See [`Action::Redirect`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Redirect {
-    /// Where to.
+    /// The address to redirect to.
     pub address: String,
-    /// What to send.
+    /// The version of the message to send.
     pub version: Version,
     /// NOTIFY for the new message (RFC 6009 §6), as it is written in SMTP.
     pub notify: Option<String>,
@@ -119,7 +119,7 @@ pub struct DeliverBy {
 /// See [`Action::Reject`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// Why.
+    /// The reason given to the sender.
     pub reason: String,
     /// Whether the refusal is to be given in SMTP, rather than sent as a message
     /// (`ereject`, RFC 5429 §2.1).
@@ -129,7 +129,7 @@ pub struct Reject {
 /// Where to file a copy of what is sent (RFC 8580 §3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fcc {
-    /// The mailbox.
+    /// The mailbox of the copy.
     pub mailbox: Place,
     /// The flags to set.
     pub flags: Vec<String>,
@@ -140,15 +140,15 @@ pub struct Fcc {
 pub struct Vacation {
     /// What tells this answer from others: senders are remembered for each (RFC 5230 §4.2).
     pub handle: String,
-    /// How long the sender gets no other answer.
+    /// For how many seconds the sender gets no other answer.
     pub seconds: u64,
     /// Whom to answer.
     pub recipient: String,
     /// The author of the answer.
     pub from: String,
-    /// Its subject.
+    /// The subject of the answer.
     pub subject: String,
-    /// Its text, or with `is_mime` a MIME entity.
+    /// The text of the answer, or with `is_mime` a MIME entity.
     pub reason: String,
     /// Whether the text is a MIME entity (RFC 5230 §4.4).
     pub is_mime: bool,
@@ -171,11 +171,11 @@ pub struct Notify {
     pub bcc: Vec<String>,
     /// Header fields that the URI asks for.
     pub fields: Vec<(String, String)>,
-    /// The author.
+    /// The address that the notification comes from.
     pub from: String,
-    /// Its subject.
+    /// The subject of the notification.
     pub subject: String,
-    /// Its text.
+    /// The text of the notification.
     pub body: String,
     /// 1 (high) to 3 (low).
     pub importance: u8,
@@ -198,14 +198,14 @@ pub struct ProcessCalendar {
     pub calendar: Option<String>,
     /// Whether what is cancelled is removed.
     pub delete_cancelled: bool,
-    /// An external list of those from whom it is taken.
+    /// An external list of the organizers from whom it is taken.
     pub organizers: Option<String>,
 }
 
 /// What comes of such an action, as a script hears it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CalendarReport {
-    /// What.
+    /// What processing came to.
     pub outcome: CalendarOutcome,
     /// Why; may be empty.
     pub reason: &'static str,
@@ -214,13 +214,13 @@ pub struct CalendarReport {
 /// See [`CalendarReport::outcome`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CalendarOutcome {
-    /// Nothing.
+    /// Nothing was to be done.
     NoAction,
     /// Something new is in a calendar.
     Added,
     /// Something there was changed, cancelled or removed.
     Updated,
-    /// It should have been, and cannot be.
+    /// Processing failed.
     Error,
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn may_answer(
 /// What an answer to a message begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerHead {
-    /// A subject made of that of the message.
+    /// A subject for the answer, made from that of the message.
     pub subject: String,
     /// The id of the message, with its brackets.
     pub in_reply_to: Option<String>,

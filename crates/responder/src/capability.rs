@@ -2,7 +2,7 @@
 
 macro_rules! capabilities {
     ($($variant:ident $name:literal $doc:literal),* $(,)?) => {
-        /// A capability.
+        /// A capability that scripts can require (RFC 5228 §6).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Capability {
             $(#[doc = $doc] $variant,)*
@@ -85,12 +85,12 @@ impl Capability {
 pub struct CapabilitySet(u64);
 
 impl CapabilitySet {
-    /// None.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
     /// All that this crate knows.
     pub const ALL: Self = Self((1 << Capability::ALL.len()) - 1);
 
-    /// Adds one.
+    /// Adds a capability.
     pub const fn insert(&mut self, capability: Capability) {
         self.0 |= 1 << capability as u64;
     }
@@ -105,7 +105,7 @@ impl CapabilitySet {
         self.0 & (1 << capability as u64) != 0
     }
 
-    /// Those of the set, in the order in which they are advertised.
+    /// The capabilities of the set, in the order in which they are advertised.
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL.iter().copied().filter(move |capability| self.has(*capability))
     }

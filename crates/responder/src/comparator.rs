@@ -7,7 +7,7 @@ use message::casemap;
 
 use crate::capability::Capability;
 
-/// A comparator.
+/// A comparator (RFC 5228 §2.7.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Comparator {
     /// `i;octet` (RFC 4790 §9.3)

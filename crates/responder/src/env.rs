@@ -21,11 +21,11 @@ pub struct Delivery<'a> {
     pub now: DateTime,
     /// What separates user and detail of a local part (RFC 5233 §4).
     pub detail_separator: char,
-    /// What started the script.
+    /// The event that started the script.
     pub event: Event<'a>,
 }
 
-/// What started a script.
+/// The events that start a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A message arrives.
@@ -37,11 +37,11 @@ pub enum Event<'a> {
 /// What happened in a mailbox (RFC 6785 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImapEvent<'a> {
-    /// What it was.
+    /// The kind of change.
     pub cause: ImapCause,
-    /// Who did it: the address under which that account signs in.
+    /// The address under which the account that did it signs in.
     pub user: &'a str,
-    /// The mailbox.
+    /// The name of the mailbox.
     pub mailbox: &'a str,
     /// Flags that changed, blanks between them.
     pub changed_flags: &'a str,
@@ -74,7 +74,7 @@ pub struct Envelope<'a> {
     pub from: Cow<'a, str>,
     /// The forward-path of the recipient whose script this is.
     pub to: Cow<'a, str>,
-    /// Who the sender signed in as, if that is known.
+    /// The name that the sender signed in as, if that is known.
     pub auth: Option<Cow<'a, str>>,
     /// NOTIFY of RFC 3461 §4.1, as sent.
     pub dsn_notify: Option<Cow<'a, str>>,
@@ -147,7 +147,8 @@ pub trait Env {
         None
     }
 
-    /// The same, compiled, or what is wrong with it. Whoever keeps compiled scripts has it ready.
+    /// Like `script`, compiled, or what is wrong with it. An environment that keeps compiled
+    /// scripts has it ready.
     fn program(
         &mut self,
         location: Location,

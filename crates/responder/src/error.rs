@@ -27,9 +27,9 @@ impl fmt::Display for Position {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {mistake}")]
 pub struct ScriptError {
-    /// Where.
+    /// Where in the script the mistake is.
     pub at: Position,
-    /// What.
+    /// What the mistake is.
     pub mistake: Mistake,
 }
 
@@ -47,7 +47,7 @@ pub enum Mistake {
     Unknown {
         /// A command, a test, a tag, a capability.
         kind: &'static str,
-        /// As the script has it.
+        /// The name as the script has it.
         name: String,
     },
     /// It exists, and the script did not ask for it.
@@ -73,9 +73,9 @@ pub enum Mistake {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: warning: {text}")]
 pub struct Warning {
-    /// Where.
+    /// Where in the script it is.
     pub at: Position,
-    /// What.
+    /// What is to be said about it.
     pub text: String,
 }
 
@@ -95,11 +95,11 @@ pub struct Failure {
     pub at: Position,
     /// The included script it stands in, if it is one.
     pub script: Option<String>,
-    /// What happened.
+    /// What went wrong.
     pub trouble: Trouble,
 }
 
-/// What ended a run.
+/// The reason why a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// A bound of [`crate::Limits`] is exceeded.

@@ -9,33 +9,33 @@ use crate::error::Position;
 /// A word that is no part of Sieve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostWord {
-    /// In lower case.
+    /// The name, in lower case.
     pub name: &'static str,
-    /// What it is.
+    /// Whether it is a command, a block or a test.
     pub kind: HostWordKind,
 }
 
-/// What such a word is.
+/// The kinds of such words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostWordKind {
     /// A command without a block.
     Command,
     /// A command with a block; [`crate::Env::host`] is asked before it and after it.
     Block,
-    /// A test.
+    /// The word is a test.
     Test,
 }
 
 /// A call of such a word.
 #[derive(Debug, Clone, Copy)]
 pub struct HostCall<'a> {
-    /// Which.
+    /// The name of the word.
     pub name: &'static str,
     /// Where it stands.
     pub at: Position,
-    /// Its arguments, in order.
+    /// The arguments, in order.
     pub arguments: &'a [HostArgument],
-    /// Of a block: absent before it; after it, how it ended.
+    /// For a block: `None` before it; after it, how it ended.
     pub ended: Option<Result<(), &'a str>>,
     /// The message as it is now.
     pub message: &'a [u8],
@@ -54,18 +54,18 @@ pub enum HostArgument {
     Texts(Vec<String>),
 }
 
-/// What the program says.
+/// The answer of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostReply {
-    /// Go on.
+    /// The script goes on.
     Next,
     /// The test holds, or not.
     Holds(bool),
     /// Go on with another message, which has these flags, from and to these addresses.
     Message {
-        /// The message.
+        /// The message, as bytes.
         message: Vec<u8>,
-        /// Its flags.
+        /// The flags of the message.
         flags: Vec<String>,
         /// The reverse-path.
         from: String,

@@ -24,11 +24,11 @@ pub struct Limits {
     pub variables_max: usize,
     /// Actions of all kinds.
     pub actions_max: usize,
-    /// `redirect` actions.
+    /// The most `redirect` actions of a run.
     pub redirects_max: usize,
     /// Redirections to members of external lists.
     pub list_members_max: usize,
-    /// `notify` actions.
+    /// The most `notify` actions of a run.
     pub notifications_max: usize,
     /// Bytes of one compiled regular expression, and of the states kept while it is matched.
     pub regex_bytes_max: usize,

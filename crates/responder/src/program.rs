@@ -1,4 +1,5 @@
-//! Compiled scripts.
+//! Compiled scripts, and the language that they are compiled by: which capabilities there are, and
+//! with which bounds.
 
 use crate::action::Outcome;
 use crate::capability::{Capability, CapabilitySet};
@@ -9,16 +10,16 @@ use crate::limits::Limits;
 use crate::run::Block;
 use crate::{compile, run, syntax};
 
-/// What scripts may use, and how much of it.
+/// The language of scripts: which capabilities they may use, and how much of each.
 #[derive(Debug, Clone)]
 pub struct Language {
-    /// The bounds.
+    /// The bounds on scripts and runs.
     pub limits: Limits,
     /// What `require` may name.
     pub capabilities: CapabilitySet,
     /// What `require` names for the words of the program that runs scripts.
     pub host_capability: Option<&'static str>,
-    /// Commands and tests of that program.
+    /// Commands and tests that the embedding program adds.
     pub host_words: &'static [HostWord],
 }
 
@@ -72,7 +73,7 @@ impl Program {
         (self.text_bytes / 4 + self.regex_bytes / 16) as u64
     }
 
-    /// What the script required.
+    /// The capabilities that the script required.
     pub fn required(&self) -> CapabilitySet {
         self.required
     }

@@ -6,7 +6,7 @@ use crate::error::Mistake;
 /// A string of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Text {
-    /// Known already.
+    /// A text without variables.
     Fixed(Box<str>),
     /// Put together when it is needed.
     Pieces(Box<[Piece]>),

@@ -28,7 +28,7 @@ pub(crate) struct Bearer {
     state: State,
 }
 
-/// What is expected next.
+/// The message that is expected next.
 enum State {
     Message,
     Answer,
@@ -37,7 +37,7 @@ enum State {
     Finished,
 }
 
-/// What the client's message holds.
+/// The parts of the client's message.
 #[derive(Debug, PartialEq, Eq)]
 struct Message {
     authzid: Option<String>,

@@ -43,9 +43,9 @@ pub struct Credentials {
     /// Whom to act as (RFC 4422 §3.4.1); `None` when the peer left it empty, which means
     /// "derive it from `authcid`".
     pub authzid: Option<String>,
-    /// Whose password this is.
+    /// The name that the password is of.
     pub authcid: String,
-    /// The password.
+    /// The password that was sent.
     pub password: Password,
 }
 

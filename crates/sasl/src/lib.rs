@@ -13,8 +13,8 @@
 //! **Absent:** I/O, clocks, randomness (the nonce is given), and every decision about accounts.
 //!
 //! DEVIATION(RFC 5802 §6.1): `tls-unique`, which servers that offer `-PLUS` are to have, is not
-//! served. TLS 1.3 has none (RFC 8446 §C.5), where `tls-exporter` is in its place (RFC 9266 §3), and
-//! rustls does not tell that of TLS 1.2. `tls-exporter` and `tls-server-end-point` are served.
+//! served. TLS 1.3 has none (RFC 8446 §C.5), where `tls-exporter` is in its place (RFC 9266 §3),
+//! and rustls does not tell that of TLS 1.2. `tls-exporter` and `tls-server-end-point` are served.
 
 mod bearer;
 mod channel;

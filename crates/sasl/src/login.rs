@@ -14,7 +14,7 @@ pub(crate) enum Login {
     Name,
     /// The password of this user name.
     Password(String),
-    /// Nothing more.
+    /// The exchange is over.
     Finished,
 }
 

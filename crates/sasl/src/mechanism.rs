@@ -65,7 +65,7 @@ pub fn start(name: Name, channel: &Channel, plus_offered: bool, nonce: &str) -> 
     }
 }
 
-/// What PLAIN and LOGIN end in.
+/// The last step of PLAIN and LOGIN: asks for the password to be checked.
 pub(crate) fn ask(credentials: Credentials) -> Step {
     Step::Ask(Question::Password(credentials))
 }

@@ -3,7 +3,7 @@
 use crate::Channel;
 use crate::scram::Hash;
 
-/// A mechanism.
+/// The name of a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Name {
     /// RFC 4616.
@@ -12,7 +12,7 @@ pub enum Name {
     Login,
     /// SCRAM (RFC 5802, RFC 7677); with `plus` bound to the TLS channel.
     Scram {
-        /// Which hash.
+        /// The hash of SCRAM.
         hash: Hash,
         /// Whether the `-PLUS` form.
         plus: bool,
@@ -46,7 +46,7 @@ impl Name {
         Self::External,
     ];
 
-    /// As registered with IANA.
+    /// The name as registered with IANA.
     pub fn as_str(self) -> &'static str {
         self.as_capability().trim_start_matches("AUTH=")
     }
@@ -94,7 +94,7 @@ impl Name {
     }
 }
 
-/// Those of the `configured` mechanisms that this connection may use, in the same order.
+/// The `configured` mechanisms that this connection may use, in the same order.
 pub fn offered(configured: &[Name], channel: &Channel) -> Vec<Name> {
     configured.iter().copied().filter(|name| name.is_usable(channel)).collect()
 }

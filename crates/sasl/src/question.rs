@@ -3,7 +3,7 @@
 use crate::scram::{Hash, Verifiers};
 use crate::{Credentials, Password};
 
-/// What only accounts can tell.
+/// A question of a mechanism that only accounts can answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Question {
     /// Is this the password? Answered by [`Answer::Accepted`] or [`Answer::Refused`].
@@ -27,22 +27,22 @@ pub enum Question {
 /// The answer to a [`Question`].
 #[derive(Debug)]
 pub enum Answer {
-    /// What SCRAM compares with.
+    /// The verifiers that SCRAM compares with.
     Verifiers(Verifiers),
-    /// Yes.
+    /// The credentials are good.
     Accepted,
-    /// No.
+    /// The credentials are not good.
     Refused,
 }
 
-/// Whose verifiers SCRAM asks for.
+/// The name whose verifiers SCRAM asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScramIdentity {
     /// Whom to act as (RFC 5802 §5.1, `a`).
     pub authzid: Option<String>,
-    /// Whose password is proven (`n`), prepared with SASLprep.
+    /// The name whose password is proved (`n=`), prepared with SASLprep.
     pub authcid: String,
-    /// Which verifiers.
+    /// The hash that the verifiers are for.
     pub hash: Hash,
 }
 
@@ -51,6 +51,6 @@ pub struct ScramIdentity {
 pub struct BearerToken {
     /// The user; OAUTHBEARER lets it be absent, then the token tells.
     pub authzid: Option<String>,
-    /// The token.
+    /// The bearer token.
     pub token: Password,
 }

@@ -1,4 +1,4 @@
-//! Where a scanner listens.
+//! The addresses of scanners: TCP or a Unix socket, and opening a connection to them.
 
 use std::fmt;
 use std::io;
@@ -10,11 +10,11 @@ use tokio::net::{TcpStream, UnixStream};
 /// A host and port, or a socket in the file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScannerAddress {
-    /// Over TCP.
+    /// A host and port, over TCP.
     Inet {
         /// A name or an address.
         host: String,
-        /// The port.
+        /// The port of the scanner.
         port: u16,
     },
     /// A socket on this machine.

@@ -22,20 +22,20 @@ const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// A program that checks mail.
 #[derive(Debug, Clone)]
 pub enum Scanner {
-    /// Over HTTP.
+    /// rspamd, over HTTP.
     Rspamd(Rspamd),
-    /// By the milter protocol.
+    /// A milter.
     Milter(Milter),
-    /// By INSTREAM.
+    /// ClamAV's daemon, by INSTREAM.
     Clamd(Clamd),
 }
 
 /// What happens to a message whose scanner gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// It is refused for now; its sender keeps it.
+    /// The message is refused for now, so that its sender keeps it.
     Defer,
-    /// It is taken unchecked.
+    /// The message is taken unchecked.
     Accept,
 }
 
@@ -56,12 +56,12 @@ pub struct CheckCounters {
     pub skipped: AtomicU64,
 }
 
-/// One configured check.
+/// A configured check.
 #[derive(Debug, Clone)]
 pub struct Check {
-    /// Its name in logs and metrics.
+    /// The name of the check in logs and metrics.
     pub name: String,
-    /// Who is asked.
+    /// The scanner that is asked.
     pub scanner: Scanner,
     /// About which mail.
     pub origins: Vec<Origin>,
@@ -69,13 +69,13 @@ pub struct Check {
     pub size_bytes_max: u64,
     /// How long it may take for a message, with all that it is asked of its recipients.
     pub timeout: Duration,
-    /// What happens without its answer.
+    /// What happens to the message when the scanner gives no answer.
     pub on_failure: OnFailure,
     /// Whether what it refuses is refused; else such incoming mail is quarantined.
     pub refuses: bool,
     /// Whether incoming mail that it marks is quarantined.
     pub quarantines: bool,
-    /// What it counted.
+    /// The counters of the check.
     pub counters: Arc<CheckCounters>,
 }
 
@@ -85,7 +85,7 @@ pub struct Chain {
     checks: Arc<[Check]>,
 }
 
-/// What comes of all checks.
+/// The outcome of all checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The message is taken.
@@ -94,20 +94,20 @@ pub enum Outcome {
         changed: Option<Vec<u8>>,
         /// Whether it belongs in quarantine.
         quarantine: bool,
-        /// What becomes of its envelope.
+        /// The changes of its envelope.
         envelope: EnvelopeChanges,
     },
-    /// It is refused; the code says for how long.
+    /// The message is refused, for now or for good as the code says.
     Refuse(Reply),
 }
 
 impl Chain {
-    /// These checks, in this order.
+    /// A chain of these checks, in this order.
     pub fn new(checks: Vec<Check>) -> Self {
         Self { checks: checks.into() }
     }
 
-    /// Each of them.
+    /// The configured checks, in order.
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }
@@ -152,7 +152,7 @@ struct Standing {
 /// What a check has left in a transaction, be it asked of many recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    /// This much of its time.
+    /// How much of its time is left.
     Left(Duration),
     /// It failed, so it is not asked again. Others wait for who hangs once, not once for each
     /// recipient.

@@ -12,10 +12,10 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// LIMIT: bytes of an answer; names of signatures are short.
 const ANSWER_BYTES_MAX: u64 = 4096;
 
-/// A clamd.
+/// A ClamAV daemon and the bounds on asking it.
 #[derive(Debug, Clone)]
 pub struct Clamd {
-    /// Where it listens.
+    /// The address that it listens at.
     pub address: ScannerAddress,
 }
 
@@ -25,7 +25,7 @@ impl Clamd {
         self.look_at(mail.message).await.map(Finding::from)
     }
 
-    /// The same of any data.
+    /// Has any data looked at, not only messages.
     pub(crate) async fn look_at(&self, data: &[u8]) -> Result<Judgement, ScanError> {
         let mut link = self.address.connect().await?;
         // Where the message is larger than clamd takes, it answers and closes before the end; its

@@ -1,4 +1,5 @@
-//! Data that is no mail, such as what is attached to an event: scanners that read any data are asked.
+//! Data that is no mail, such as what is attached to an event: scanners that read any data are
+//! asked.
 
 use crate::chain::{Chain, Check, OnFailure, Scanner, count};
 use crate::error::ScanError;
@@ -9,7 +10,7 @@ use crate::finding::Judgement;
 pub enum DataOutcome {
     /// Nobody has anything against it.
     Accept,
-    /// It is refused, and why.
+    /// The data is refused, for this reason.
     Refuse(String),
     /// It cannot be checked now, and is not to be taken without.
     Unavailable,

@@ -10,30 +10,30 @@ const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// LIMIT: RFC 5322 §2.1.1, bytes of a line.
 const LINE_BYTES_MAX: usize = 998;
 
-/// One change.
+/// A change of a message that a scanner asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// A field at the end of the header section.
     Add {
-        /// Its name.
+        /// The name of the field.
         name: String,
-        /// Its value; may be folded.
+        /// The value of the field; may be folded.
         value: String,
     },
     /// A field before the one at this place, counted from 0.
     Insert {
-        /// Where.
+        /// The position among the fields, from 0.
         at: usize,
-        /// Its name.
+        /// The name of the field.
         name: String,
-        /// Its value.
+        /// The value of the field.
         value: String,
     },
     /// Another value for a field, or none: then the field goes.
     Change {
         /// Which of the fields of this name, from 1.
         occurrence: usize,
-        /// Its name.
+        /// The name of the field.
         name: String,
         /// The new value.
         value: Option<String>,
@@ -42,15 +42,15 @@ pub enum Edit {
     RemoveLast {
         /// Which, from the last, which is 1.
         from_last: usize,
-        /// Its name.
+        /// The name of the field.
         name: String,
     },
     /// Every field of this name goes.
     Remove {
-        /// Its name.
+        /// The name of the field.
         name: String,
     },
-    /// Another body.
+    /// The body is replaced by this one.
     Body(Vec<u8>),
 }
 

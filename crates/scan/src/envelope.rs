@@ -1,15 +1,15 @@
-//! Changes of the envelope that checks ask for.
+//! Changes of the envelope that scanners ask for. They are collected here, and made by reception.
 
 use crate::mail::Recipient;
 
-/// One change.
+/// One change of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvelopeEdit {
     /// Another reverse-path; empty for the null path.
     Sender(String),
     /// One more recipient.
     Add(Recipient),
-    /// One recipient less.
+    /// A recipient is removed.
     Remove(String),
 }
 
@@ -20,7 +20,7 @@ pub struct EnvelopeChanges {
     pub sender: Option<String>,
     /// The recipients that are taken away, by their places.
     pub removed: Vec<usize>,
-    /// Those that are added. Nobody has looked whether they are addresses.
+    /// The recipients that are added. Whether they are valid addresses is not checked here.
     pub added: Vec<Recipient>,
 }
 
@@ -36,7 +36,8 @@ impl EnvelopeChanges {
         }
     }
 
-    /// Who is there already is not there twice; who was taken away is there again.
+    /// Adds a recipient: one that is there already is not added twice, one that was removed is
+    /// there again.
     fn add(&mut self, recipients: &[Recipient], recipient: Recipient) {
         let places = places(recipients, &recipient.address);
         if !places.is_empty() {

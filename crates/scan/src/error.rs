@@ -1,4 +1,4 @@
-//! Why a scanner gave no answer.
+//! Why a scanner gave no usable answer. What becomes of the message then is a setting of the check.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What a scanner says of a message.
+//! What a scanner says of a message: its judgement, changes of the message and of its envelope.
 
 use crate::edit::Edit;
 use crate::envelope::EnvelopeEdit;
@@ -11,25 +11,25 @@ const TEXT_BYTES_MAX: usize = 400;
 pub struct Finding {
     /// Changes, in order. They are made where the message is taken.
     pub edits: Vec<Edit>,
-    /// Changes of the envelope, likewise.
+    /// Changes of the envelope, made where the message is taken.
     pub envelope: Vec<EnvelopeEdit>,
-    /// What is to become of it.
+    /// What is to become of the message.
     pub judgement: Judgement,
 }
 
 /// What is to become of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Judgement {
-    /// It is taken.
+    /// The message is taken.
     #[default]
     Accept,
-    /// It is taken, and marked as unwanted.
+    /// The message is taken, and marked as spam.
     Spam,
-    /// It is to be kept apart, for this reason.
+    /// The message is to be kept apart, for this reason.
     Quarantine(String),
-    /// It is refused for now.
+    /// The message is refused for now.
     Defer(Reply),
-    /// It is refused.
+    /// The message is refused.
     Reject(Reply),
 }
 
@@ -46,7 +46,7 @@ pub struct Reply {
     pub code: u16,
     /// The enhanced code, of the same class (RFC 3463 §2).
     pub enhanced: (u8, u8, u8),
-    /// One line of printable ASCII.
+    /// The text of the reply: one line of printable ASCII.
     pub text: String,
 }
 

@@ -1,12 +1,12 @@
 //! Clients of the programs that check mail before it is taken: rspamd over HTTP, milters by the
 //! protocol of libmilter (version 6), and clamd by INSTREAM.
 //!
-//! A [`Chain`] holds the configured [`Check`]s; [`ChainSession::run`] asks each of them in turn, for
-//! one message, and makes of what they say one [`Outcome`]: accepted with or without changes,
+//! A [`Chain`] holds the configured [`Check`]s; [`ChainSession::run`] asks each of them in turn,
+//! for one message, and makes of what they say one [`Outcome`]: accepted with or without changes,
 //! quarantined, deferred, refused. [`ChainSession::recipient`] asks the milters of each recipient
-//! before that. There is no silent discarding: who asks for that gets the
-//! message refused or quarantined, so that nothing is lost; who takes all recipients away has it as with
-//! Postfix (docs/decisions/015-milters.md).
+//! before that. There is no silent discarding: who asks for that gets the message refused or
+//! quarantined, so that nothing is lost; who takes all recipients away has it as with Postfix
+//! (docs/decisions/015-milters.md).
 //!
 //! **Invariants:** every exchange ends within the time of its check; every answer has a bound;
 //! what a scanner adds to a header section or to a reply is made to fit there, whatever it says.

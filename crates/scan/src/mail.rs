@@ -1,11 +1,11 @@
-//! What scanners are told of a message.
+//! What scanners are told of a message: its peer, its envelope and its bytes.
 
 use std::net::SocketAddr;
 
 /// Where a message comes from, which decides which checks look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Another server.
+    /// It comes from another server.
     Incoming,
     /// An account that signed in.
     Outgoing,
@@ -16,16 +16,16 @@ pub enum Origin {
 /// The TLS of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TlsOfPeer<'a> {
-    /// Such as `TLSv1.3`.
+    /// The version, such as `TLSv1.3`.
     pub version: &'a str,
     /// The cipher suite.
     pub cipher: &'a str,
 }
 
-/// Who sends.
+/// The client that sends the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer<'a> {
-    /// Where it connects from.
+    /// The address and port that it connects from.
     pub address: SocketAddr,
     /// Its name in the DNS, where that is known and points back.
     pub name: Option<&'a str>,
@@ -35,10 +35,10 @@ pub struct Peer<'a> {
     pub tls: Option<TlsOfPeer<'a>>,
 }
 
-/// A recipient.
+/// A recipient of the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipient {
-    /// Without its brackets.
+    /// The address, without brackets.
     pub address: String,
     /// The parameters of its RCPT, such as `NOTIFY=NEVER`.
     pub parameters: Vec<String>,
@@ -56,15 +56,15 @@ impl From<&str> for Recipient {
 pub struct Mail<'a> {
     /// Where it comes from.
     pub origin: Origin,
-    /// Who sends it.
+    /// The client that sends the message.
     pub peer: Peer<'a>,
     /// The address of the account that signed in.
     pub account: Option<&'a str>,
-    /// How it did.
+    /// The mechanism by which it signed in.
     pub mechanism: Option<&'a str>,
     /// Tells the transactions of a connection apart.
     pub transaction: u64,
-    /// Empty for the null path.
+    /// The reverse-path; empty for the null path.
     pub reverse_path: &'a str,
     /// The parameters of MAIL, such as `BODY=8BITMIME`.
     pub parameters: &'a [String],

@@ -19,7 +19,7 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// A worker of rspamd that checks messages, or a proxy in front of some.
 #[derive(Debug, Clone)]
 pub struct Rspamd {
-    /// Where it listens.
+    /// The address that it listens at.
     pub address: ScannerAddress,
 }
 
@@ -35,9 +35,9 @@ pub enum Lesson {
 /// The controller of rspamd, which learns.
 #[derive(Clone)]
 pub struct RspamdTeacher {
-    /// Where it listens.
+    /// The address that it listens at.
     pub address: ScannerAddress,
-    /// Its `enable_password`, where it asks for one.
+    /// The `enable_password` of its controller, where it asks for one.
     pub password: Option<String>,
 }
 
@@ -69,8 +69,9 @@ impl RspamdTeacher {
             request.headers_mut().insert(HeaderName::from_static("password"), value);
         }
         let (status, _) = exchange(&self.address, request).await?;
-        // 208: it has learned this one before. 204: it has too little text to learn from. QUIRK(rspamd,
-        // 3.x): 404 says that it learns nothing more of this one, as it knows it by other means.
+        // 208: it has learned this one before. 204: it has too little text to learn from.
+        // QUIRK(rspamd, 3.x): 404 says that it learns nothing more of this one, as it knows it by
+        // other means.
         if status.is_success() || status == StatusCode::NOT_FOUND {
             return Ok(());
         }

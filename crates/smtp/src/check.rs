@@ -2,8 +2,8 @@
 //!
 //! [`ContentChecks`] is what the binary gives a [`Server`](crate::Server). A connection begins a
 //! [`CheckSession`] with its first message and asks it about each; what comes back is a
-//! [`Verdict`]. There is no verdict for throwing a message away unseen; one whose recipients are all taken
-//! away goes to nobody, which is written down (docs/decisions/015-milters.md).
+//! [`Verdict`]. There is no verdict for throwing a message away unseen; one whose recipients are
+//! all taken away goes to nobody, which is written down (docs/decisions/015-milters.md).
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -18,13 +18,13 @@ use crate::types::{Envelope, Recipient};
 /// A message that was read, and all that is known of it; or what is known before it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckedMail<'a> {
-    /// By which kind of listener it came.
+    /// The kind of listener that it came by.
     pub role: Role,
     /// Where it came from.
     pub peer: SocketAddr,
     /// The peer's name in the DNS, where it was looked up and points back.
     pub peer_name: Option<&'a str>,
-    /// What the peer calls itself.
+    /// The name in HELO.
     pub helo: &'a str,
     /// TLS, where it is used.
     pub tls: Option<&'a TlsFacts>,
@@ -36,37 +36,37 @@ pub struct CheckedMail<'a> {
     pub transaction: u64,
     /// Sender and recipients.
     pub envelope: &'a Envelope,
-    /// The id that stands in our Received field, in the log and in the reply; empty before there is a
-    /// message.
+    /// The id that stands in our Received field, in the log and in the reply; empty before there is
+    /// a message.
     pub id: &'a str,
     /// Header and body, without our trace fields.
     pub message: &'a [u8],
 }
 
-/// What becomes of the message.
+/// The outcome of the checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is taken.
+    /// The message is taken.
     Accept {
         /// How it is now, where a check changed it.
         changed: Option<Vec<u8>>,
         /// Where it belongs in mailboxes here.
         placement: Placement,
-        /// What becomes of its envelope.
+        /// The changes of its envelope.
         envelope: EnvelopeChanges,
     },
-    /// It is refused, for now or for good.
+    /// The message is refused, for now or for good.
     Refuse(CheckReply),
 }
 
-/// What checks want of an envelope.
+/// The changes to an envelope that checks ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvelopeChanges {
     /// Another reverse-path; empty for the null path. One that is none is not taken.
     pub sender: Option<String>,
     /// The recipients that are taken away, by their places in the envelope.
     pub removed: Vec<usize>,
-    /// Those that are added. Where one cannot be, the message is refused for now.
+    /// The recipients to add. Where one cannot be added, the message is refused for now.
     pub added: Vec<AddedRecipient>,
 }
 
@@ -79,7 +79,7 @@ impl EnvelopeChanges {
 /// A recipient that a check adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddedRecipient {
-    /// Without its brackets.
+    /// The address, without brackets.
     pub address: String,
     /// As they would follow the path in RCPT.
     pub parameters: String,
@@ -90,7 +90,7 @@ pub struct AddedRecipient {
 pub struct CheckReply {
     /// 4yz or 5yz. Behind 421 the connection is closed (RFC 5321 §3.8).
     pub code: u16,
-    /// Of the same class.
+    /// The enhanced status code, of the same class.
     pub enhanced: Enhanced,
     /// One line of printable ASCII, made or cleaned by who gives it.
     pub text: String,

@@ -58,7 +58,7 @@ pub enum ContentFault {
 /// What came of one piece of input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fed {
-    /// All of it was taken; the message goes on.
+    /// The input is used up, and the message goes on.
     More,
     /// The message ended after this many bytes; what follows are commands.
     Ended(usize),

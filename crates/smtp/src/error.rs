@@ -218,7 +218,7 @@ pub enum Farewell {
     /// Too many connections.
     #[error("too many connections")]
     TooManyConnections,
-    /// As many messages as one connection may bring.
+    /// The connection has brought as many messages as it may.
     #[error("too many messages")]
     TooManyMessages,
     /// A BDAT whose size is not known: what follows cannot be told from commands.

@@ -108,14 +108,15 @@ pub(crate) fn is_of_checks(field: &Field<'_>) -> bool {
 pub(crate) struct Originators {
     /// The addresses in From.
     pub(crate) authors: Vec<Address>,
-    /// Those in Sender.
+    /// The addresses in Sender.
     pub(crate) senders: Vec<Address>,
     /// From names somebody at a domain by what is no address.
     pub(crate) unreadable: bool,
 }
 
 impl Originators {
-    /// Those that `message` names, at most `max` in all; text that is no address is passed over.
+    /// The addresses that `message` names, at most `max` in all; text that is no address is passed
+    /// over.
     pub(crate) fn of(message: &[u8], max: usize) -> Self {
         let mut found = Self::default();
         for field in header_fields(message) {

@@ -60,7 +60,7 @@ use incoming::Incoming;
 use lines::{reached, read_line};
 use peers::PeerFacts;
 
-/// One listener's service.
+/// The SMTP, submission or LMTP service of one listener.
 pub struct Server {
     settings: Arc<Settings>,
     desk: Desk,
@@ -95,7 +95,7 @@ impl Server {
         ProtocolCounts::new(VERBS, &["2xx", "3xx", "4xx", "5xx"])
     }
 
-    /// The same server, counting in `counts`.
+    /// The same service, counting in `counts`.
     pub fn counting(self, counts: Arc<ProtocolCounts>) -> Self {
         Self { counts, ..self }
     }
@@ -150,7 +150,7 @@ impl net::Service for Server {
     }
 }
 
-/// One connection.
+/// One connection and its session.
 struct Visit<'a> {
     server: &'a Server,
     connection: Connection,
@@ -162,9 +162,9 @@ struct Visit<'a> {
     out: Vec<u8>,
     /// The exchange that somebody is signing in by.
     dialog: Option<Dialog>,
-    /// Who signed in.
+    /// The account that signed in.
     user: Option<SignedIn>,
-    /// By which mechanism.
+    /// The SASL mechanism that it signed in by.
     mechanism: Option<Name>,
     /// Where each recipient of the envelope gets its mail, in the same order.
     targets: Vec<Target>,
@@ -334,12 +334,12 @@ fn last_reply_class(replies: &[u8]) -> &'static str {
     }
 }
 
-/// What follows a command.
+/// How the session goes on after a command.
 #[derive(Debug, PartialEq, Eq)]
 enum Flow {
     /// The next one.
     Next,
-    /// Nothing: the goodbye is in the buffer.
+    /// The session ends: the goodbye is in the buffer.
     End,
 }
 

@@ -21,7 +21,7 @@ pub enum Role {
 /// Everything a listener is opened with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What the listener is for.
+    /// The role of the listener.
     pub role: Role,
     /// This server's name, as in the greeting and in Received.
     pub hostname: String,

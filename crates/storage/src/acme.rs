@@ -16,11 +16,11 @@ pub struct AcmeCertificate {
     pub names: String,
     /// PEM; empty where there is none yet.
     pub chain: String,
-    /// Its key, sealed.
+    /// The private key of the certificate, sealed with `seal.key`.
     pub sealed_key: Vec<u8>,
-    /// From when it is valid.
+    /// The instant from which on the certificate is valid.
     pub begins: Timestamp,
-    /// Until when.
+    /// The instant at which the certificate expires.
     pub ends: Timestamp,
     /// When it came here.
     pub issued: Timestamp,
@@ -28,22 +28,22 @@ pub struct AcmeCertificate {
     pub due: Timestamp,
     /// Attempts since the last that succeeded.
     pub failures: u32,
-    /// What the last one failed for.
+    /// Why the last attempt failed; empty after a success.
     pub problem: String,
     /// The order that is under way; empty: none.
     pub order_url: String,
-    /// Its key, sealed.
+    /// The private key of the certificate being ordered, sealed with `seal.key`.
     pub order_key: Vec<u8>,
 }
 
 impl AcmeCertificate {
-    /// Its names, one by one.
+    /// The host names of the certificate, one by one.
     pub fn each_name(&self) -> impl Iterator<Item = &str> {
         self.names.split(' ')
     }
 }
 
-/// What tells whether anything changed since.
+/// A summary of all certificates that differs after any of them changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AcmeState {
     /// How many certificates there are.
@@ -81,7 +81,8 @@ impl ReadTx<'_> {
         )
     }
 
-    /// Whether anything is new.
+    /// How many certificates there are and when the newest came, by which daemons see that
+    /// something is new.
     pub fn acme_state(&mut self) -> Result<AcmeState> {
         let state = self.sql.query_one(
             "SELECT COALESCE(CAST(SUM(CASE WHEN issued > 0 THEN 1 ELSE 0 END) AS BIGINT), 0), \
@@ -196,7 +197,9 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Has a name proved, or a token answered, for so long; what has expired goes.
+    /// Keeps the answer to an ACME challenge for `secs` seconds, so that every daemon can give it.
+    /// `kind` is the type of the challenge, `name` the host name or token that it is asked for by.
+    /// Expired challenges are deleted.
     pub fn put_acme_challenge(
         &mut self,
         kind: &str,
@@ -215,7 +218,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Ends that.
+    /// Deletes the answer to an ACME challenge, if it is there.
     pub fn remove_acme_challenge(&mut self, kind: &str, name: &str) -> Result<()> {
         self.sql.execute(
             "DELETE FROM acme_challenge WHERE kind = ?1 AND name = ?2",

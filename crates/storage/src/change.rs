@@ -16,7 +16,7 @@ pub struct Change {
     pub modseq: ModSeq,
     /// The collection concerned; `None` for facts of the account itself.
     pub collection: Option<CollectionId>,
-    /// What happened.
+    /// The fact itself.
     pub fact: Fact,
 }
 
@@ -51,7 +51,7 @@ pub enum Fact {
     /// An annotation of a mailbox, or of the server where no collection is named, was set or
     /// removed. Facts about private ones are those of the account that sees them.
     MetadataChanged {
-        /// Its name.
+        /// The name of the entry.
         entry: MetadataEntry,
     },
     /// Messages were added under these UIDs.
@@ -67,14 +67,14 @@ pub enum Fact {
     CollectionCreated,
     /// Its properties, its name or who may do what with it changed.
     CollectionUpdated,
-    /// It and all that was in it are gone.
+    /// A collection was deleted with all that was in it.
     CollectionDeleted {
         /// The name it had.
         name: String,
     },
     /// An object came or changed.
     ObjectPut {
-        /// Its name.
+        /// The name of the object.
         name: String,
     },
     /// An object is gone.
@@ -85,9 +85,9 @@ pub enum Fact {
     /// The password changed, or the account was blocked: sessions signed in before must end
     /// (R-ADDR-8, R-ADDR-12).
     CredentialsChanged,
-    /// Another Sieve script runs from now on.
+    /// Another Sieve script became the active one, or none.
     ScriptActivated {
-        /// Its name; empty: none runs.
+        /// The name of the active script; empty: none is active.
         name: String,
     },
     /// Another attribute of the account (quota, name, maintenance …) changed.

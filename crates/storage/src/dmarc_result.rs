@@ -1,5 +1,5 @@
-//! What was found of mail in the name of other domains, day by day, for reports to them (RFC 7489
-//! §7.2).
+//! What was found of mail in the name of other domains, day by day, for reports to them
+//! (RFC 7489 §7.2).
 //!
 //! **Invariants:** of a domain and a day at most [`ROWS_MAX`] kinds of messages are told apart, of
 //! a day at most [`DOMAINS_MAX`] domains; a domain is told of a day once, whatever is found later.
@@ -32,11 +32,11 @@ pub struct DmarcResult {
 /// How many there were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DmarcCount {
-    /// All.
+    /// All messages.
     pub messages: u64,
-    /// Those that were the domain's own for certain.
+    /// Messages that were authentic: the domain's own for certain.
     pub genuine: u64,
-    /// Those of them that nobody wanted.
+    /// Messages among the authentic ones that were judged spam.
     pub spam: u64,
 }
 
@@ -102,9 +102,9 @@ impl ReadTx<'_> {
 /// What may still be begun of a domain and a day.
 #[derive(Debug, Clone, Copy)]
 enum Room {
-    /// So many rows.
+    /// So many more rows may be begun.
     Rows(i64),
-    /// Nothing at all: it was told, or there are too many domains.
+    /// No row may be begun: the day was reported, or there are too many domains.
     None,
 }
 

@@ -46,7 +46,7 @@ pub enum LimitKind {
     AnnotationBytes,
     /// Entries of the access control list of one mailbox.
     AclEntries,
-    /// People elsewhere with whom one calendar is shared.
+    /// Outsiders with whom one calendar is shared.
     Outsiders,
     /// Letters that invite people elsewhere, of one account on one day.
     OutsideLetters,
@@ -120,12 +120,12 @@ pub enum StorageError {
     OverQuota {
         /// What there is too much of.
         resource: crate::QuotaResource,
-        /// In use before this write.
+        /// The amount in use before this write.
         used: u64,
-        /// What the account may use.
+        /// The most that the account may use.
         limit: u64,
     },
-    /// One object is larger than allowed. Bytes.
+    /// One object is larger than allowed; both numbers are in bytes.
     #[error("{size_bytes} bytes are more than the {limit_bytes} allowed")]
     TooBig {
         /// Size of the refused object.
@@ -136,7 +136,7 @@ pub enum StorageError {
     /// A number of things would be exceeded.
     #[error("limit of {max} reached: {kind:?}")]
     Limit {
-        /// Which number.
+        /// The limit that was reached.
         kind: LimitKind,
         /// The largest number allowed.
         max: u64,

@@ -25,7 +25,7 @@ pub struct GreylistTimes {
     pub lifetime_secs: i64,
 }
 
-/// Who sends to whom.
+/// What greylisting tells attempts apart by: the network of the client, and both paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Triplet {
     network: [u8; 32],

@@ -35,13 +35,13 @@ pub enum LessonKind {
 /// One message, and what it is an example of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lesson {
-    /// The message.
+    /// The content of the message.
     pub content: ContentId,
-    /// Of what.
+    /// What the message is an example of.
     pub kind: LessonKind,
 }
 
-/// Where who teaches hears of them.
+/// The receiving end: whoever trains the filter hears of lessons here.
 #[derive(Debug, Default)]
 pub struct LessonNotices {
     waiting: Mutex<VecDeque<Lesson>>,
@@ -71,7 +71,7 @@ impl LessonNotices {
         }
     }
 
-    /// The same, if one waits.
+    /// The next lesson if one waits; does not wait itself.
     pub fn try_next(&self) -> Option<Lesson> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }

@@ -20,12 +20,12 @@ const OWNER_BYTES_MAX: usize = 4 * 1024;
 /// LIMIT: how long a lock lasts that is not refreshed.
 const TIMEOUT_SECS_MAX: i64 = 3600;
 
-/// A lock.
+/// A write lock of WebDAV (RFC 4918 §6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// Its name, a URI.
+    /// The lock token, a URI.
     pub token: String,
-    /// Where it stands.
+    /// The home that the lock is in.
     pub home: Home,
     /// On what: the name of a collection, behind a slash that of an object in it.
     pub path: String,
@@ -33,7 +33,7 @@ pub struct Lock {
     pub deep: bool,
     /// Whether it is the only one.
     pub exclusive: bool,
-    /// Who took it.
+    /// The account that took the lock.
     pub holder: AccountId,
     /// What the client says of itself, XML.
     pub owner: String,
@@ -76,7 +76,8 @@ impl ReadTx<'_> {
         Ok(locks)
     }
 
-    /// The same, of whomever.
+    /// The locks on what is the account's that have not expired, also of holders who may no longer
+    /// write there.
     fn stored_locks(&mut self, account: AccountId, now: Timestamp) -> Result<Vec<Lock>> {
         self.sql.query_all(
             "SELECT token, home, path, deep, exclusive, holder, owner, timeout_secs, expires \
@@ -86,7 +87,8 @@ impl ReadTx<'_> {
         )
     }
 
-    /// Those that reach a place.
+    /// The locks that cover a place, on itself or of infinite depth on something above it, of
+    /// holders who may still write there.
     pub fn locks_on(
         &mut self,
         account: AccountId,
@@ -238,8 +240,8 @@ impl AccountTx<'_, '_> {
         self.require_places_unlocked(home, &[&path_of(collection, object)], held)
     }
 
-    /// The same for what comes or goes: RFC 4918 §7.4, a lock on a collection is one on what
-    /// stands in it.
+    /// Like `require_unlocked`, for something that comes or goes: RFC 4918 §7.4, a lock on a
+    /// collection is one on what stands in it.
     pub(crate) fn require_place_unlocked(
         &mut self,
         home: Home,
@@ -273,7 +275,7 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// The same for all that is below a collection too.
+    /// Fails if the place, or anything below it, is locked by somebody else.
     pub(crate) fn require_unlocked_below(
         &mut self,
         home: Home,
@@ -307,8 +309,8 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Takes those away that do not count. Should their holders get their rights back, somebody else
-    /// may have a lock there, or have changed what they believe to be as they left it.
+    /// Takes those away that do not count. Should their holders get their rights back, somebody
+    /// else may have a lock there, or have changed what they believe to be as they left it.
     fn remove_uncounted(&mut self, locks: &mut Vec<Lock>) -> Result<()> {
         let account = self.account;
         for lock in self.retain_of_writers(account, locks)? {

@@ -30,7 +30,7 @@ const SERVER: i64 = 0;
 /// Shared by everybody who sees the mailbox.
 const SHARED: i64 = 0;
 
-/// Who sees an annotation (RFC 5464 §3.2).
+/// The users who see an annotation (RFC 5464 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MetadataScope {
     /// The account that set it.
@@ -42,20 +42,20 @@ pub enum MetadataScope {
 /// The name of an annotation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MetadataEntry {
-    /// Who sees it.
+    /// Whether the annotation is private to one account or shared.
     pub scope: MetadataScope,
     /// The name below `/private` or `/shared`, in lower case, from its slash on.
     pub name: String,
 }
 
-/// One annotation.
+/// An annotation of a mailbox or of the server (RFC 5464).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     /// The mailbox it belongs to; `None`: the server.
     pub mailbox: Option<CollectionId>,
-    /// Its name.
+    /// The name of the entry.
     pub entry: MetadataEntry,
-    /// Its value.
+    /// The value.
     pub value: Vec<u8>,
 }
 

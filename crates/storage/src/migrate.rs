@@ -10,7 +10,7 @@ use crate::{Result, StorageError};
 pub(crate) struct Migration {
     /// Counts from 1 without gaps.
     pub(crate) version: i64,
-    /// Its text with tokens.
+    /// The statements, with tokens for what the engines spell differently.
     pub(crate) sql: &'static str,
 }
 

@@ -30,7 +30,7 @@ pub enum Blobs {
 pub struct Settings {
     /// The data directory; created if absent.
     pub data_dir: PathBuf,
-    /// The engine.
+    /// The database engine, and where it is.
     pub database: Database,
     /// The place of large blobs.
     pub blobs: Blobs,
@@ -70,7 +70,7 @@ pub struct Settings {
     /// Messages that an account without a limit of its own may send a day (R-ADDR-11); 0 is no
     /// limit, the default.
     pub sent_messages_max: u64,
-    /// Recipients of one such message; likewise.
+    /// Recipients that one such message may have; 0 is no limit, the default.
     pub sent_recipients_max: u64,
     /// Messages side by side from which on a change of their flags is one row first, and written
     /// into theirs later. Default 64.
@@ -100,12 +100,12 @@ pub struct Settings {
     /// Entries of the access control list of one mailbox, and accounts with which one account is
     /// shared as a whole. Default 1,000.
     pub acl_entries_max: u64,
-    /// People elsewhere with whom one calendar is shared. Default 100.
+    /// Outsiders with whom one calendar may be shared. Default 100.
     pub outsiders_max: u64,
     /// Letters that invite them, of one account on one day. Default 50.
     pub outside_letters_max: u64,
-    /// Whether they are told by a letter that they may do something else with it, or nothing any more.
-    /// Default no.
+    /// Whether they are told by a letter that they may do something else with it, or nothing any
+    /// more. Default no.
     pub tells_of_sharing: bool,
     /// Mailboxes of others that an account is shown; what was shared with it comes before what
     /// is there for anyone. Default 10,000.
@@ -142,10 +142,10 @@ pub struct Settings {
     pub attachments: AttachmentSettings,
     /// What scheduling of meetings is bound by.
     pub scheduling: SchedulingSettings,
-    /// Who writes the mail that tells people elsewhere of meetings, and invites them to calendars;
+    /// Composes the mail that tells people elsewhere of meetings, and invites them to calendars;
     /// without it, they are told nothing, and cannot be invited.
     pub letters: Option<Arc<dyn Letters>>,
-    /// Who writes what programs are told of sharing; without it, they are told nothing.
+    /// Renders what clients are told of sharing; without it, they are told nothing.
     pub share_notices: Option<Arc<dyn ShareNotices>>,
     /// Messages whose view may stay in memory with no session open. Default 4,000,000.
     pub view_cache_messages_max: usize,
@@ -166,7 +166,7 @@ pub struct Settings {
     pub index_cache_bytes: usize,
     /// Memory that envelopes, structures and headers read before may take. Default 64 MiB.
     pub content_cache_bytes: u64,
-    /// Where "now" comes from.
+    /// The clock that tells the time.
     pub clock: Arc<dyn Clock>,
 }
 

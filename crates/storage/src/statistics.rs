@@ -61,7 +61,7 @@ impl Statistics {
         add(&self.queued_bytes, bytes);
     }
 
-    /// They are written, or refused.
+    /// Counts bytes as no longer waiting: they are written, or refused.
     pub(crate) fn left(&self, bytes: u64) {
         self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -14,7 +14,7 @@ const KEPT_SECS: i64 = 366 * 86_400;
 pub struct StsPolicyRow {
     /// The id that the DNS gave it.
     pub id: String,
-    /// Its text.
+    /// The text of the policy.
     pub policy: String,
     /// When it was fetched.
     pub fetched: Timestamp,

@@ -197,7 +197,7 @@ impl TestStore {
     }
 }
 
-/// Of a row of `uid, flags, keywords`.
+/// The flags in a row of `uid, flags, keywords`.
 fn flags_of(row: &dyn Row, sweeps: &Sweeps, modseq: i64) -> (Flags, i64) {
     let (system, keywords) = (row.int(1).unwrap(), row.text(2).unwrap());
     let columns = FlagColumns { system, keywords, modseq };

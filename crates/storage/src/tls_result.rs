@@ -28,7 +28,7 @@ pub struct TlsResult {
     pub result: String,
     /// The server; empty: many.
     pub host: String,
-    /// Its address; likewise.
+    /// The IP address of the server; empty: there were many.
     pub address: String,
 }
 

@@ -23,7 +23,7 @@ pub struct ReadTx<'a> {
     pub(crate) blobs: &'a crate::blob::BlobStore,
     /// Contents in memory. Only for reads of committed state, which may fill it.
     pub(crate) contents: Option<&'a crate::message_store::ContentCache>,
-    /// [`Settings::shared_mailboxes_max`](crate::Settings).
+    /// The value of [`Settings::shared_mailboxes_max`](crate::Settings).
     pub(crate) others_max: u64,
     /// What searches read of the index, in memory. Likewise.
     pub(crate) index: Option<&'a crate::search::SearchCache>,
@@ -43,7 +43,7 @@ pub(crate) struct UsageChange {
     pub(crate) bytes: i64,
     /// Messages that it keeps.
     pub(crate) messages: i64,
-    /// What its expunged messages take.
+    /// The bytes that its expunged messages take.
     pub(crate) expunged_bytes: i64,
 }
 
@@ -69,7 +69,7 @@ pub struct WriteTx<'a> {
     pub(crate) seen: BTreeSet<(AccountId, [u8; 32])>,
     /// Destinations for which something became due.
     pub(crate) spooled: BTreeMap<String, Timestamp>,
-    /// What moving messages says of them.
+    /// Examples of spam and ham that moving messages gave.
     pub(crate) lessons: Vec<Lesson>,
     /// In whose mailboxes something happened that scripts run for.
     pub(crate) events: BTreeSet<AccountId>,
@@ -117,7 +117,7 @@ impl<'a> std::ops::DerefMut for AccountTx<'_, 'a> {
 }
 
 impl ReadTx<'_> {
-    /// The same, past what is in memory: for work that goes through everything once.
+    /// A read transaction past what is in memory: for work that goes through everything once.
     pub(crate) fn passing_by(&mut self) -> ReadTx<'_> {
         let (blobs, others_max) = (self.blobs, self.others_max);
         ReadTx { sql: &mut *self.sql, blobs, contents: None, index: None, others_max }
@@ -259,7 +259,7 @@ impl<'a> WriteTx<'a> {
 }
 
 impl AccountTx<'_, '_> {
-    /// Whose data this is.
+    /// The account whose data it is.
     pub fn id(&self) -> AccountId {
         self.account
     }
@@ -284,7 +284,7 @@ impl AccountTx<'_, '_> {
         self.change_usage(UsageChange { bytes, messages, expunged_bytes: 0 })
     }
 
-    /// The same, with what expunged messages take.
+    /// Changes the usage of the account, with what expunged messages take.
     pub(crate) fn change_usage(&mut self, change: UsageChange) -> Result<ModSeq> {
         let modseq = self.tx.change_usage(self.account, change)?;
         self.usage.bytes += change.bytes;
@@ -297,7 +297,7 @@ impl AccountTx<'_, '_> {
 /// What a committed write transaction gave.
 #[derive(Debug)]
 pub struct Committed<T> {
-    /// What the closure returned.
+    /// The value that the closure returned.
     pub value: T,
     /// The facts it published, in order.
     pub changes: Vec<Change>,

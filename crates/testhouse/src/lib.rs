@@ -27,13 +27,13 @@ pub const QUICK: PasswordPolicy =
 pub struct House {
     /// The store.
     pub store: Store,
-    /// Who is asked for passwords.
+    /// The authenticator that sign-ins are checked by.
     pub authenticator: Arc<Authenticator>,
     /// The time in the house.
     pub clock: Arc<ManualClock>,
     /// Julie.
     pub account: AccountId,
-    /// Ends the sessions.
+    /// Ends the sessions when it is requested.
     pub shutdown: Shutdown,
     scram: Option<ScramSettings>,
     settings: storage::Settings,
@@ -66,7 +66,7 @@ impl House {
         Self { store, authenticator, clock, account, shutdown, scram, settings, folder }
     }
 
-    /// The same data after a restart.
+    /// The house after a restart, with the same data.
     pub async fn restart(self) -> Self {
         let Self { store, authenticator, clock, account, shutdown, scram, settings, folder } = self;
         shutdown.begin();
@@ -109,7 +109,7 @@ impl House {
         self.write(move |tx| tx.set_password_hash(&hash)).await;
     }
 
-    /// Ends the sessions; what is wrong with the store they leave.
+    /// Ends the sessions, and returns what is then wrong with the store.
     pub async fn close(&self) -> Vec<String> {
         self.shutdown.begin();
         let store = self.store.clone();

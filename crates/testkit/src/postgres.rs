@@ -22,7 +22,7 @@ const SHARED_SERVER: &str = "POSTHORN_TEST_POSTGRES";
 /// Whether the server may lose what it has committed when the machine stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing waits for the disk: what nearly every test wants.
+    /// No write waits for the disk: what nearly every test wants.
     Relaxed,
     /// Every commit is flushed, as in production: for crash tests and measurements.
     Full,

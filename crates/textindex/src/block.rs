@@ -31,20 +31,20 @@ const LZ4: u8 = 1;
 /// A block as it is stored, or the stored form of a list that stands apart, which has no terms.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Block {
-    /// The keys.
+    /// The keys, encoded.
     pub terms: Vec<u8>,
-    /// Their lists.
+    /// The lists of occurrences, encoded, in the order of the keys.
     pub postings: Vec<u8>,
 }
 
 impl Block {
-    /// What it takes.
+    /// The memory that the block takes, in bytes.
     pub fn bytes(&self) -> usize {
         self.terms.len() + self.postings.len()
     }
 }
 
-/// Who takes blocks as they are ready, each with its number.
+/// Takes blocks as they are ready, each with its number.
 pub type EachBlock<'f, E> = &'f mut dyn FnMut(usize, Block) -> Result<(), E>;
 
 /// Cuts sorted keys and their lists into blocks.
@@ -142,11 +142,11 @@ pub fn unpack(terms: &[u8]) -> Result<Vec<u8>, Corrupt> {
     if keys.last() == Some(&END) { Ok(keys) } else { Err(CORRUPT) }
 }
 
-/// Where a list is.
+/// Where a list of occurrences is: in its block, or apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum At<'a> {
     Here(&'a [u8]),
-    /// Cut into the blocks of these numbers.
+    /// Cut into the blocks with these numbers.
     Apart(Range<usize>),
 }
 

@@ -1,4 +1,4 @@
-//! Making a segment of texts.
+//! Builds a segment from the texts of documents, in memory.
 
 use std::collections::HashMap;
 

@@ -27,7 +27,7 @@ impl First {
     }
 }
 
-/// One document while a segment is made.
+/// A document of a segment that is being built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Document {
     pub(crate) id: i64,
@@ -60,7 +60,7 @@ impl Head {
         self.documents.iter().map(move |document| document.length(field))
     }
 
-    /// As it is stored.
+    /// The head in its stored form.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.documents.len() * 12 + self.firsts.len() * 24 + 16);
         out.push(VERSION);

@@ -6,11 +6,11 @@
 /// What a character is to its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// Of a word, in a script that writes words apart or that runs on without a mark.
+    /// An item of a word, in a script that writes words apart or that runs on without a mark.
     Word,
     /// An item by itself.
     Ideograph,
-    /// What stands between words; it belongs to the item before it.
+    /// The text between words; it belongs to the item before it.
     Between,
 }
 

@@ -8,7 +8,8 @@
 //! a prefix of one, at successive positions. So every answer is exact and no text is verified.
 //! Where a text begins or ends is a gap in the positions. Needles of one character and of two,
 //! and of two around a blank, would be found nearly everywhere: for these, long texts have lists of
-//! documents beside the positions. Which positions are of a header field of some name is kept as well.
+//! documents beside the positions. Which positions are of a header field of some name is kept as
+//! well.
 //!
 //! A segment is a [`Head`] and [`Block`]s. It is made by a [`Builder`] or by [`merge`], never
 //! changed, and asked with [`search`]. Texts and needles are compared byte by byte: who folds
@@ -42,19 +43,19 @@ pub use query::{Asked, EachKeys, Needle, Source, UNKNOWN, What, search};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Field {
-    /// What the message says.
+    /// The texts of the body.
     Body = 0,
-    /// Its header, each field one text.
+    /// The header; each field is a text of its own.
     Header = 1,
-    /// Its subject.
+    /// The subject.
     Subject = 2,
-    /// Its senders.
+    /// The senders.
     From = 3,
-    /// Its recipients.
+    /// The recipients in To.
     To = 4,
-    /// Who got a copy.
+    /// The recipients in Cc.
     Cc = 5,
-    /// Who got a copy that others do not know of.
+    /// The recipients in Bcc, of whom others do not know.
     Bcc = 6,
 }
 

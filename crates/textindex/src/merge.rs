@@ -1,4 +1,4 @@
-//! Several segments made one, without what is not kept.
+//! Merges several segments into one, leaving out documents that are not kept.
 
 use crate::block::{At, BlockWriter, EachBlock, Lists};
 use crate::documents::{self, Places};
@@ -9,15 +9,16 @@ use crate::{Corrupt, END, Field};
 
 /// A segment that is merged.
 pub struct Input<'i, S> {
-    /// Its head.
+    /// The head of the segment.
     pub head: &'i Head,
     /// Which of its documents stay, in the order of [`Head::documents`].
     pub keep: Vec<bool>,
-    /// Its blocks.
+    /// The source of its blocks.
     pub source: &'i mut S,
 }
 
-/// Hands the blocks of the merged segment to `each` as they are ready; its head comes last. Holds a block of each input in memory, and the longest list.
+/// Hands the blocks of the merged segment to `each` as they are ready; its head comes last. Holds a
+/// block of each input in memory, and the longest list.
 ///
 /// # Errors
 /// What reading fails with, and that of `each`.
@@ -79,7 +80,7 @@ impl Merged {
 
 /// Where the documents of an input come to lie.
 struct Moves {
-    /// By document: its new number.
+    /// The new number of each document, if it stays.
     documents: Vec<Option<u32>>,
     fields: [FieldMoves; Field::ALL.len()],
 }

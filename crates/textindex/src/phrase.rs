@@ -1,11 +1,11 @@
-//! Pieces at successive positions.
+//! Whether the pieces of a phrase stand at successive positions.
 
 use crate::varint::List;
 
 /// Positions looked at together: a bit for each stays in the processor's cache.
 const WINDOW: u32 = 1 << 21;
 
-/// One piece of a needle with boundaries.
+/// A piece of a phrase whose word boundaries count.
 #[derive(Default)]
 pub(crate) struct Piece {
     /// How many pieces stand before it.

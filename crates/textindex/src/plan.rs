@@ -21,7 +21,7 @@ const PIECES_MAX: usize = 32;
 
 /// Keys that are looked for.
 pub(crate) struct Pattern<'n> {
-    /// What they begin with.
+    /// The bytes that the keys begin with.
     pub(crate) prefix: Vec<u8>,
     test: Test<'n>,
     /// Block and place in it of each that was found, ascending.
@@ -199,7 +199,7 @@ impl<'n> Pattern<'n> {
         Self { prefix, test, hits: Vec::new() }
     }
 
-    /// One key, with the end behind it.
+    /// Finds the occurrences of a single key, which ends with [`END`].
     fn key(key: Vec<u8>) -> Self {
         let prefix = key.strip_suffix(&[END]).unwrap_or(&key).to_vec();
         Self::new(prefix, &key)
@@ -333,7 +333,7 @@ fn each_place<S: Source>(
 /// Where the values of header fields of one name are: the item in which each begins, and its end.
 struct Values(Vec<(u32, u32)>);
 
-/// Whether a position is in one of them.
+/// Whether a position lies in one of these values.
 enum Has {
     No,
     Yes,

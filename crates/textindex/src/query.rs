@@ -1,4 +1,4 @@
-//! Asking a segment.
+//! Asks a segment which documents hold a text in a field.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,9 +15,9 @@ pub const UNKNOWN: u16 = u16::MAX;
 /// Something to be found in a field.
 #[derive(Clone, Copy)]
 pub struct Needle<'n> {
-    /// Where.
+    /// The field to search.
     pub field: Field,
-    /// What.
+    /// What is sought.
     pub what: What<'n>,
 }
 
@@ -37,7 +37,7 @@ pub enum What<'n> {
 pub enum Asked {
     /// Whether it stands there: any number that is not 0 says yes.
     Whether,
-    /// How often.
+    /// The number of occurrences in each document.
     HowOften,
 }
 
@@ -46,7 +46,7 @@ pub type EachKeys<'f> = &'f mut dyn FnMut(usize, &[u8]) -> Result<(), Corrupt>;
 
 /// Where the blocks of a segment are read.
 pub trait Source {
-    /// What reading fails with.
+    /// The error of reading a block.
     type Error: From<Corrupt>;
 
     /// Hands the [unpacked](unpack) keys of the blocks from `first` to `last` to `each`, in order.
@@ -61,8 +61,8 @@ pub trait Source {
     /// Its own.
     fn postings(&mut self, block: usize) -> Result<Vec<u8>, Self::Error>;
 
-    /// [`postings`](Self::postings) of so many blocks, ascending, in their order. Where each look-up
-    /// waits for an answer, a source makes one of them.
+    /// [`postings`](Self::postings) of so many blocks, ascending, in their order. Where each
+    /// look-up waits for an answer, a source makes one of them.
     ///
     /// # Errors
     /// Its own.
@@ -211,7 +211,7 @@ impl<'h> Counts<'h> {
         }
     }
 
-    /// Of everything found it is not known whether it is.
+    /// Makes every result uncertain.
     pub(crate) fn doubt_all(&mut self) {
         self.counts.iter_mut().filter(|count| **count > 0).for_each(|count| *count = UNKNOWN);
     }

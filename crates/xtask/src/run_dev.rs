@@ -1,4 +1,4 @@
-//! A server for trying things out.
+//! Starts a server on high ports with accounts to try things out.
 
 use crate::shell;
 

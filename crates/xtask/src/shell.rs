@@ -1,4 +1,4 @@
-//! Running other programs.
+//! Runs other programs, and says how they failed.
 
 use std::path::PathBuf;
 use std::process::Command;

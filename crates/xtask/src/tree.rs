@@ -1,4 +1,4 @@
-//! The files of the workspace.
+//! The source files of the workspace, read once for all checks.
 
 use std::path::{Path, PathBuf};
 

@@ -40,7 +40,7 @@ impl Pause {
     }
 }
 
-/// What was answered.
+/// A reply of the ACME server.
 #[derive(Debug)]
 pub(crate) struct Reply {
     status: u16,
@@ -49,18 +49,18 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// What stands in it.
+    /// The body, parsed as JSON.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, AcmeError> {
         let failed = |error: serde_json::Error| AcmeError::Server(format!("no answer: {error}"));
         serde_json::from_slice(&self.body).map_err(failed)
     }
 
-    /// As a text.
+    /// The body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Where what was made is.
+    /// The URL of the resource that was made.
     pub(crate) fn location(&self) -> Result<String, AcmeError> {
         let found = self.header(LOCATION.as_str());
         found.map(str::to_owned).ok_or_else(|| AcmeError::Server("it has no place".to_owned()))
@@ -122,12 +122,12 @@ impl Client {
         Ok(Self { directory: reply.read()?, tls, key, account, nonce, pause })
     }
 
-    /// The account's key.
+    /// The key of the account.
     pub(crate) fn key(&self) -> &AccountKey {
         &self.key
     }
 
-    /// The account's URL.
+    /// The URL of the account.
     pub(crate) fn account(&self) -> &str {
         &self.account
     }

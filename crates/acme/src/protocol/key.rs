@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::error::AcmeError;
 use crate::settings::ExternalAccount;
 
-/// A P-256 key.
+/// The private key of an ACME account, on P-256 (ES256).
 pub(crate) struct AccountKey {
     pair: EcdsaKeyPair,
     x: String,
     y: String,
 }
 
-/// Who signs.
+/// How the signature of a request names its key (RFC 8555 §6.2).
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Signatory<'a> {
     /// A key that has no account yet.
@@ -37,7 +37,7 @@ impl AccountKey {
         Ok((key, der))
     }
 
-    /// One that was kept.
+    /// The key of this private key, PKCS #8; `None` if it is none of P-256.
     pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
         // SEC 1 §2.3.3: 04, X and Y.
@@ -91,7 +91,7 @@ impl AccountKey {
     }
 }
 
-/// RFC 7515 §7.2.2.
+/// A JWS in flattened JSON serialization (RFC 7515 §7.2.2).
 fn flattened(head: &str, payload: &str, signature: &[u8]) -> Value {
     json!({ "protected": head, "payload": payload, "signature": encode(signature) })
 }

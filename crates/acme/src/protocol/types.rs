@@ -11,7 +11,7 @@ pub(super) struct Directory {
     pub(super) new_nonce: String,
     pub(super) new_account: String,
     pub(super) new_order: String,
-    /// RFC 9773 §4.1.
+    /// The URL of renewal information (RFC 9773 §4.1), where the server has it.
     pub(super) renewal_info: Option<String>,
 }
 
@@ -25,16 +25,16 @@ pub(crate) enum Status {
     Ready,
     /// The server works on it.
     Processing,
-    /// It is done.
+    /// The challenge, authorization or order is complete.
     Valid,
-    /// It failed.
+    /// The challenge, authorization or order failed.
     Invalid,
-    /// It is over in another way.
+    /// Expired, deactivated or revoked.
     #[serde(alias = "deactivated", alias = "expired")]
     Revoked,
 }
 
-/// RFC 8555 §7.1.3.
+/// An order for a certificate (RFC 8555 §7.1.3).
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Order {
     pub(crate) status: Status,
@@ -44,7 +44,7 @@ pub(crate) struct Order {
     pub(crate) error: Option<Problem>,
 }
 
-/// RFC 8555 §7.1.4.
+/// The authorization of one host name (RFC 8555 §7.1.4).
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Authorization {
     pub(crate) identifier: Identifier,
@@ -58,7 +58,7 @@ pub(crate) struct Identifier {
     pub(crate) value: String,
 }
 
-/// RFC 8555 §8.
+/// A challenge by which a host name can be proved (RFC 8555 §8).
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Challenge {
     #[serde(rename = "type")]
@@ -69,7 +69,7 @@ pub(crate) struct Challenge {
     pub(crate) error: Option<Problem>,
 }
 
-/// RFC 9773 §4.2.
+/// When a certificate should be renewed (RFC 9773 §4.2).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RenewalInfo {
@@ -94,10 +94,10 @@ impl RenewalInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct Problem {
-    /// Its name, a URN.
+    /// The type of the problem, a URN.
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// In words.
+    /// The problem in words.
     pub(crate) detail: String,
     pub(super) subproblems: Vec<Problem>,
 }
@@ -106,7 +106,7 @@ pub struct Problem {
 const SUBPROBLEMS_MAX: usize = 3;
 
 impl Problem {
-    /// Whether it is of this kind.
+    /// Whether the problem is of this type of `urn:ietf:params:acme:error:`.
     pub(crate) fn is(&self, kind: &str) -> bool {
         self.kind.strip_prefix("urn:ietf:params:acme:error:") == Some(kind)
     }

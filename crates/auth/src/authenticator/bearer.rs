@@ -46,8 +46,8 @@ impl Authenticator {
         let found = found.filter(|found| {
             found.key.kind == AccessKeyKind::Token && is_good(&found.key, attempt.protocol, now)
         });
-        // Whose the token is, and not who was named, who may be anybody; an address that is familiar is
-        // so by the account.
+        // Whose the token is, and not who was named, who may be anybody; an address that is
+        // familiar is so by the account.
         let name = self.counted_by(attempt.name, found.as_ref().map(|found| &found.entry));
         let attempt = &Attempt { name, ..*attempt };
         // What strangers try for an account keeps no token out that is good: nobody guesses one.

@@ -137,7 +137,7 @@ impl Authenticator {
     }
 }
 
-/// One of those who wait for a computation.
+/// A place among those that wait for a password to be computed.
 pub(super) struct WaitingPlace<'a>(&'a AtomicUsize);
 
 impl<'a> WaitingPlace<'a> {

@@ -12,7 +12,7 @@ use crate::{AuthError, PasswordError};
 
 /// What is stored of a new password.
 pub struct NewPassword {
-    /// PHC string.
+    /// The argon2id hash, as a PHC string.
     pub hash: String,
     /// For SCRAM, where it is served. Who stores it calls [`Authenticator::kept_for_scram`] then.
     pub scram: Option<ScramVerifier>,
@@ -88,9 +88,9 @@ impl Authenticator {
         self.kept_for_scram().await;
     }
 
-    /// To be called when a verifier that was computed here is in storage. Where SCRAM was turned off
-    /// since, what was kept for it has been erased already, and this one would stay until the next
-    /// start.
+    /// To be called when a verifier that was computed here is in storage. Where SCRAM was turned
+    /// off since, what was kept for it has been erased already, and this one would stay until the
+    /// next start.
     pub async fn kept_for_scram(&self) {
         if !self.has_scram()
             && let Err(error) = self.directory.forget_scram().await

@@ -26,7 +26,7 @@ pub(crate) struct ScramAttempt {
     keys: Vec<(Whose, ScramKeys)>,
 }
 
-/// Whose keys they are.
+/// Whose password a set of keys was derived from.
 #[derive(Debug, Clone)]
 enum Whose {
     Nobody,
@@ -35,7 +35,7 @@ enum Whose {
 }
 
 impl ScramAttempt {
-    /// What the mechanism compares with.
+    /// The verifiers that the mechanism compares with.
     pub(crate) fn verifiers(&self) -> Verifiers {
         Verifiers {
             salt: self.terms.salt.clone(),

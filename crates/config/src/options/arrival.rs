@@ -128,12 +128,13 @@ sections! {
 
     /// A program that checks messages before they are taken. The table stands once for each of
     /// them; they are asked in the order of the file, and each sees what those before it changed of
-    /// the message. Milters are asked of each recipient before its sender is told, and may refuse one
-    /// alone; the first that does so ends it. At the end of a message they may change it, add and take
-    /// away recipients and change the sender. A recipient that a milter adds may be anywhere. Where it
-    /// cannot have the message (nobody has that name here, the mailbox is full, its sender may not
-    /// post to that list) the message is refused for all, for now, with a warning in the log. A message
-    /// whose recipients were all taken away is accepted and goes to nobody.
+    /// the message. Milters are asked of each recipient before its sender is told, and may refuse
+    /// one alone; the first that does so ends it. At the end of a message they may change it, add
+    /// and take away recipients and change the sender. A recipient that a milter adds may be
+    /// anywhere. Where it cannot have the message (nobody has that name here, the mailbox is full,
+    /// its sender may not post to that list) the message is refused for all, for now, with a
+    /// warning in the log. A message whose recipients were all taken away is accepted and goes to
+    /// nobody.
     tables "check" pub struct Check {
         /// What is asked: `rspamd`, `milter` (such as opendkim, clamav-milter), or `clamd`.
         scanner: Scanner = required "rspamd", since "0.1";

@@ -10,9 +10,9 @@ sections! {
     /// One protocol on one or more addresses. The table stands once for each of them.
     tables "listener" pub struct Listener {
         /// What is spoken. `submissions`, `imaps`, `pop3s` and `https` use TLS from the first byte;
-        /// `smtp`, `submission`, `lmtp`, `imap`, `pop3` and `managesieve` offer STARTTLS. `http` and
-        /// `https` serve calendars and contacts and answer health checks and metrics; `http` uses no
-        /// TLS.
+        /// `smtp`, `submission`, `lmtp`, `imap`, `pop3` and `managesieve` offer STARTTLS. `http`
+        /// and `https` serve calendars and contacts and answer health checks and metrics; `http`
+        /// uses no TLS.
         /// A change takes effect with the next start.
         protocol: Protocol = required "imaps", since "0.1";
 
@@ -30,7 +30,8 @@ sections! {
         /// only where the connection allows it. The `-PLUS` forms need TLS 1.3 that
         /// ends here, tokens TLS, and EXTERNAL a client certificate (`tls.client_ca`). On
         /// submission `all` leaves the `-PLUS` forms out, over which mutt stumbles. Shorten the
-        /// list for programs that stumble over another name. Without PLAIN and LOGIN in it the commands of IMAP and POP3 that send a password are refused too.
+        /// list for programs that stumble over another name. Without PLAIN and LOGIN in it the
+        /// commands of IMAP and POP3 that send a password are refused too.
         sasl_mechanisms: Vec<SaslMechanism> = default "all", since "0.1";
 
         /// Networks of proxies that start each connection with a PROXY protocol header

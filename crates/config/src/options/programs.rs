@@ -33,9 +33,9 @@ sections! {
         /// Whether a program that knows no UTF-8 in headers gets a surrogate of a message that has
         /// some: its subject and names encoded, addresses that it cannot show replaced, other such
         /// fields left out. Programs that collect mail to keep it elsewhere never say that they
-        /// know UTF-8 and are to have the message as it is; so by default every message is sent byte
-        /// for byte. With this on, a header of more than 1 MiB still is, and so are those of the
-        /// parts of a message where they have more together.
+        /// know UTF-8 and are to have the message as it is; so by default every message is sent
+        /// byte for byte. With this on, a header of more than 1 MiB still is, and so are those of
+        /// the parts of a message where they have more together.
         surrogates: bool = default false, since "0.1";
     }
 
@@ -57,19 +57,20 @@ sections! {
         /// Whether people without a calendar here are invited, and answered, by mail.
         invite_by_mail: bool = default true, since "0.1";
 
-        /// Whether people elsewhere with whom a calendar is shared are told by mail that they may do
-        /// something else with it, or that it is no longer shared with them. They are invited by mail
-        /// in any case.
+        /// Whether people elsewhere with whom a calendar is shared are told by mail that they may
+        /// do something else with it, or that it is no longer shared with them. They are invited by
+        /// mail in any case.
         tell_of_sharing: bool = default true, since "0.1";
 
-        /// What mail with an invitation, an answer or a cancellation changes in the calendar of whom it
-        /// is for: `all`, what concerns meetings that stand there already (`known`), or `nothing`.
-        /// Only mail counts whose sender was found to be who it says, and who speaks for itself.
+        /// What mail with an invitation, an answer or a cancellation changes in the calendar of
+        /// whom it is for: `all`, what concerns meetings that stand there already (`known`), or
+        /// `nothing`. Only mail counts whose sender was found to be who it says, and who speaks for
+        /// itself.
         invitations_by_mail: MailedInvitations = default "all", since "0.1";
 
-        /// Whether programs are told of changes by the push service that they name (WebDAV-Push), over
-        /// HTTPS and encrypted: it learns that something changed, not what. Without it they ask again
-        /// and again.
+        /// Whether programs are told of changes by the push service that they name (WebDAV-Push),
+        /// over HTTPS and encrypted: it learns that something changed, not what. Without it they
+        /// ask again and again.
         push: bool = default true, since "0.1";
 
         /// Subscriptions to pushes of one account; each of its programs has one for each calendar
@@ -80,8 +81,8 @@ sections! {
         /// meanwhile.
         push_delay: Duration = default "5 s", since "0.1";
 
-        /// Whether push services may have private addresses, as one of your own may. Who has an account
-        /// can then have requests sent to whatever answers HTTPS in your network.
+        /// Whether push services may have private addresses, as one of your own may. Who has an
+        /// account can then have requests sent to whatever answers HTTPS in your network.
         push_private_addresses: bool = default false, since "0.1";
     }
 
@@ -125,9 +126,9 @@ sections! {
         /// nothing else at the time. Public calendars are read by one account, as it were.
         account_readers: Option<u32> = optional 2, since "0.1";
 
-        /// What bodies of requests above 64 KiB take in memory, those of all connections of a listener
-        /// together: objects, attachments, XML. Whoever has no room waits for ten seconds, and is then
-        /// told to come again.
+        /// What bodies of requests above 64 KiB take in memory, those of all connections of a
+        /// listener together: objects, attachments, XML. Whoever has no room waits for ten seconds,
+        /// and is then told to come again.
         body_memory: u64 = default "256 MiB", since "0.1";
 
         /// How long the body of a request may take to arrive.

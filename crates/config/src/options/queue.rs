@@ -32,8 +32,8 @@ sections! {
         /// The longest pause between two attempts.
         retry_max: Duration = default "4 h", since "0.1";
 
-        /// Connections to other servers at a time. This and the bounds below are of each daemon, where
-        /// several share a database.
+        /// Connections to other servers at a time. This and the bounds below are of each daemon,
+        /// where several share a database.
         connections: u32 = default 200, since "0.1";
 
         /// Connections at a time to the servers of one domain. They begin with two and grow while
@@ -59,9 +59,9 @@ sections! {
         /// How long it can be said what happened to a message (`posthorn queue trace`).
         trace: Duration = default "14 days", since "0.1";
 
-        /// Whether it can also be said of messages that never were in the queue: those that came for
-        /// mailboxes here, and those that were refused after they were read. It takes a row for each
-        /// message, some 200 bytes, in the transaction that stores it.
+        /// Whether it can also be said of messages that never were in the queue: those that came
+        /// for mailboxes here, and those that were refused after they were read. It takes a row for
+        /// each message, some 200 bytes, in the transaction that stores it.
         trace_receptions: bool = default true, since "0.1";
 
         /// The port of other servers. Another than 25 is for tests.
@@ -71,8 +71,8 @@ sections! {
         /// chooses; with one family only, the other is not used.
         source: Option<Vec<IpAddr>> = optional ["192.0.2.7", "2001:db8::7"], since "0.1";
 
-        /// The port of web servers that policies (MTA-STS) are fetched from. Another than 443 is for
-        /// tests.
+        /// The port of web servers that policies (MTA-STS) are fetched from. Another than 443 is
+        /// for tests.
         https_port: u32 = default 443, since "0.1";
 
         /// Whether policies by which domains have their mail sent with TLS to servers of certain
@@ -107,12 +107,12 @@ sections! {
         /// offers it, whoever it is; `never`.
         tls: RouteTls = default "verified", since "0.1";
 
-        /// Connections at a time that take this route, for whichever domains. Without it, as many as
-        /// `queue` allows each domain.
+        /// Connections at a time that take this route, for whichever domains. Without it, as many
+        /// as `queue` allows each domain.
         connections: Option<u32> = optional 4, since "0.1";
 
-        /// Messages a minute that take this route, for all domains together. Without it, as many for
-        /// each domain as `queue` says.
+        /// Messages a minute that take this route, for all domains together. Without it, as many
+        /// for each domain as `queue` says.
         messages_per_minute: Option<u32> = optional 600, since "0.1";
 
         /// Addresses to send from, as in `queue`. Without it, those.

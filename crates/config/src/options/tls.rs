@@ -84,8 +84,8 @@ sections! {
         trusted_ca: Option<PathBuf> = optional "/etc/ssl/certs/ca-certificates.crt", since "0.1";
     }
 
-    /// What is said, at `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`, of TLS with the servers of
-    /// each domain here (MTA-STS). It counts for others once the records that
+    /// What is said, at `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`, of TLS with the servers
+    /// of each domain here (MTA-STS). It counts for others once the records that
     /// `posthorn domain dns` prints are published, and where the certificate has that name.
     table "mta_sts" pub struct MtaSts {
         /// `enforce` has nothing sent here without TLS and a good certificate; `testing` has

@@ -1,4 +1,5 @@
-//! ACL (RFC 3744 §8.1).
+//! ACL (RFC 3744 §8.1): shares a calendar, address book or folder with accounts, teams and the
+//! organisation. Grants only; there is no deny, and no entry for strangers.
 
 use hyper::StatusCode;
 use ids::AccountId;
@@ -123,8 +124,8 @@ fn sharee(
             if found.id == owner.id {
                 return Ok(None);
             }
-            // Those of other organisations are no principals to the owner, nor strangers to an external
-            // user (R-SHARE-2), but may have rights.
+            // Those of other organisations are no principals to the owner, nor strangers to an
+            // external user (R-SHARE-2), but may have rights.
             let is_known = tx.organisation_of(found.id)? == organisation
                 && (!actor.is_external() || resource::known::is_known(tx, actor, &found)?);
             match is_known

@@ -38,7 +38,7 @@ pub(crate) fn is_action(uri: &Uri) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("action=")))
 }
 
-/// What a request asks for.
+/// What a request asks to be done with attachments.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     Add(Instances),
@@ -85,7 +85,7 @@ pub(super) struct Of {
     pub(super) conditions: Preconditions,
 }
 
-/// What became of the object.
+/// The object after a change of its attachments.
 struct Changed {
     object: Object,
     /// Where they were asked for.
@@ -165,7 +165,7 @@ fn change(
     Ok(Changed { object, bytes })
 }
 
-/// Of the body of a request and what its headers say of it.
+/// Makes an attachment from the body of a request and its Content-Type and Content-Disposition.
 async fn new_attachment(exchange: &Exchange, request: &mut Request) -> Result<NewAttachment> {
     let filename = FileName::of_disposition(request.headers.get("content-disposition"));
     let filename = filename.into_string();
@@ -216,7 +216,7 @@ fn media_type(said: Option<&str>) -> String {
     }
 }
 
-/// Whatever is asked of an attachment by its own path.
+/// Answers any request at the path of an attachment itself.
 pub(crate) async fn of_path(exchange: &Exchange, request: Request, id: &str) -> Result<Answer> {
     const METHODS: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD");
     if request.method == Method::OPTIONS {

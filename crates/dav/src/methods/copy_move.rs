@@ -1,4 +1,5 @@
-//! COPY and MOVE (RFC 4918 §9.8, §9.9).
+//! COPY and MOVE (RFC 4918 §9.8, §9.9): find what is to be copied and where to, check the
+//! conditions of both, and answer for what storage did.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
@@ -126,7 +127,7 @@ async fn of_object(
     Ok(stored.answer(exchange, written, &href, shows))
 }
 
-/// What is at a destination afterwards.
+/// The object that is at a destination after a COPY or MOVE, if there is one.
 struct Stored {
     object: Option<Object>,
     /// Where they are asked for.
@@ -297,7 +298,7 @@ fn require_not_default(
     }
 }
 
-/// What cannot hold a collection of that kind.
+/// The error for a collection of this kind at a place that cannot hold it.
 fn misplaced(kind: CollectionKind) -> DavError {
     match kind {
         // RFC 4791 §5.3.2.1

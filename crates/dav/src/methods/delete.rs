@@ -1,4 +1,5 @@
-//! DELETE (RFC 4918 §9.6).
+//! DELETE (RFC 4918 §9.6) of objects, collections, folders and subscriptions to pushes. Of a
+//! meeting it tells the others in it (RFC 6638 §3.2.3.2).
 
 use hyper::StatusCode;
 use storage::{CollectionKind, Condition};

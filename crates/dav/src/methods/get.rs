@@ -118,8 +118,8 @@ pub(crate) fn representation(
     with_validators(answer, object)
 }
 
-/// The answer to a change at a place: where it was refused because a condition failed, with what is there
-/// instead, if that was asked for and whoever asks may read it (RFC 8144 §3.2).
+/// The answer to a change at a place: where it was refused because a condition failed, with what is
+/// there instead, if that was asked for and whoever asks may read it (RFC 8144 §3.2).
 pub(crate) async fn or_what_is_there(
     exchange: &Exchange,
     answered: Result<Answer>,
@@ -230,9 +230,9 @@ fn insert(answer: &mut Answer, name: hyper::header::HeaderName, value: &str) {
 enum Asked {
     /// All of it: no range, one that is not understood, or several (RFC 9110 §14.2).
     Whole,
-    /// From one byte to another.
+    /// The bytes from the first number up to and with the second.
     Part(usize, usize),
-    /// Nothing of it.
+    /// The range lies outside the representation: 416.
     Impossible,
 }
 

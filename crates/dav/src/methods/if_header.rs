@@ -107,7 +107,7 @@ impl IfHeader {
         self.require_one(|list| list.holds(tx))
     }
 
-    /// The same where resources of several accounts are concerned.
+    /// Like `check`, where resources of several accounts are concerned.
     pub(crate) fn check_among(
         &self,
         tx: &mut WriteTx<'_>,
@@ -170,7 +170,7 @@ impl List {
 struct Here {
     home: Home,
     names: Vec<String>,
-    /// Whether it was named as in the home of whom it is shared with.
+    /// Whether the path named it as a guest's: in the home of somebody it is shared with.
     as_guest: bool,
 }
 

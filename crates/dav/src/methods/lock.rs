@@ -1,4 +1,5 @@
-//! LOCK and UNLOCK (RFC 4918 §9.10, §9.11).
+//! LOCK and UNLOCK (RFC 4918 §9.10, §9.11): write locks, exclusive or shared, that also hold for
+//! names at which nothing is yet.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
@@ -242,8 +243,8 @@ impl Refused {
     }
 }
 
-/// The root of a lock that is in the way at a place, of those that the client does not hold: on what is
-/// there, on what it stands in, or on what stands below it.
+/// The root of a lock that is in the way at a place, of those that the client does not hold: on
+/// what is there, on what it stands in, or on what stands below it.
 fn find_locked(
     tx: &mut ReadTx<'_>,
     exchange: &Exchange,

@@ -1,4 +1,5 @@
-//! One file per method.
+//! One file per method, named as on the wire, beside what several of them share: the If header,
+//! preconditions, and which privileges a method needs.
 
 pub(crate) mod acl;
 pub(crate) mod attachments;

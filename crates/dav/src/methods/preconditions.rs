@@ -1,5 +1,6 @@
 //! On what condition a request is done: If (RFC 4918 §10.4), If-Match, If-None-Match and
-//! If-Unmodified-Since (RFC 9110 §13.1), If-Schedule-Tag-Match (RFC 6638 §8.3). Decided in the transaction that writes.
+//! If-Unmodified-Since (RFC 9110 §13.1), If-Schedule-Tag-Match (RFC 6638 §8.3). Decided in the
+//! transaction that writes.
 
 use hyper::StatusCode;
 use ids::{AccountId, Timestamp};
@@ -22,7 +23,7 @@ pub(crate) struct Preconditions {
 }
 
 impl Preconditions {
-    /// Of the headers of a request for `place`.
+    /// Reads the conditions from the headers of a request for `place`.
     pub(crate) fn parse(request: &Request, place: &Place) -> Result<Self> {
         let names = match place {
             Place::Member(_, _, names) => names.clone(),
@@ -54,13 +55,14 @@ impl Preconditions {
         self.states.tokens()
     }
 
-    /// 412 unless all of them hold.
+    /// Fails with 412 unless every condition holds.
     pub(crate) fn check(&self, tx: &mut AccountTx<'_, '_>, home: storage::Home) -> Result<()> {
         self.states.check(tx)?;
         self.check_headers(tx, home)
     }
 
-    /// The same where it is brought from one account to another: the header If tells of both places.
+    /// Like `check`, where something is brought from one account to another: the header If tells of
+    /// both places.
     pub(crate) fn check_between(
         &self,
         tx: &mut WriteTx<'_>,

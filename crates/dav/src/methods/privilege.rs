@@ -14,10 +14,10 @@ use crate::xml::Name;
 /// A privilege of the resource at a path.
 pub(crate) type Privilege = (String, Name);
 
-/// What a method needs.
+/// A privilege that a method needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// This.
+    /// The named privilege on the resource at this path.
     Of(String, Name),
     /// To write what is at a path, or, where there is nothing yet, to bind it to its collection.
     Content(String),
@@ -64,8 +64,9 @@ fn needed_to_post(request: &Request) -> Vec<Need> {
     }
 }
 
-/// Those that whoever asks lacks of what a request needs; all, where they lack none: it is the
-/// server that keeps the place to itself.
+/// Those of the needed privileges that the actor lacks. If the actor has them all, all are
+/// returned: then it is not rights that were missing, but a resource which the server changes for
+/// nobody, and RFC 3744 §7.1.1 wants at least one privilege named.
 pub(crate) async fn lacking(exchange: &Exchange, needs: Vec<Need>) -> Result<Vec<Privilege>> {
     exchange
         .read(move |exchange, tx| {

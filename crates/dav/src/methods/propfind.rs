@@ -1,4 +1,5 @@
-//! PROPFIND (RFC 4918 §9.1).
+//! PROPFIND (RFC 4918 §9.1): the properties of a resource and, with Depth 1, of its members. Depth
+//! infinity is refused at collections.
 
 use storage::ReadTx;
 

@@ -1,4 +1,5 @@
-//! PROPPATCH (RFC 4918 §9.2): all of it or nothing.
+//! PROPPATCH (RFC 4918 §9.2): sets and removes properties, all of them or none. Which properties
+//! can be changed is decided in `properties`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! POST of CS:publish-calendar and CS:unpublish-calendar (calendarserver-publish draft §4).
+//! POST of CS:publish-calendar and CS:unpublish-calendar (calendarserver-publish draft §4): gives a
+//! calendar a secret URL for anybody to read, or takes it away.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

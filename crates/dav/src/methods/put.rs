@@ -21,8 +21,8 @@ use crate::xml::{Name, ZonesSent};
 
 /// LIMIT: bytes of the media type of a file.
 const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// LIMIT: up to here reading an object takes less than moving to another thread for it; a larger one
-/// would keep a connection of the store's to itself meanwhile.
+/// LIMIT: up to here reading an object takes less than moving to another thread for it; a larger
+/// one would keep a connection of the store's to itself meanwhile.
 const SMALL_BYTES: usize = 32 * 1024;
 
 pub(crate) async fn run(exchange: &Exchange, request: Request, place: Place) -> Result<Answer> {
@@ -53,7 +53,7 @@ async fn put_at(exchange: &Exchange, request: Request, place: Place) -> Result<A
     write(exchange, &target, ready).await
 }
 
-/// What may be written.
+/// An object that is ready to be written.
 struct Ready {
     collection: Collection,
     name: ObjectName,
@@ -150,7 +150,7 @@ async fn write(exchange: &Exchange, target: &Target, ready: Ready) -> Result<Ans
     Ok(answer)
 }
 
-/// What was written.
+/// What a PUT did to the object at its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     Created,
@@ -235,7 +235,7 @@ struct Draft {
 }
 
 impl Draft {
-    /// As far as its media type says whether the collection takes it.
+    /// Reads the body of a PUT; fails if its media type shows that the collection does not take it.
     fn of(request: Request, collection: &Collection) -> Result<Self> {
         let media_type = request.header(CONTENT_TYPE.as_str()).unwrap_or("").to_owned();
         let is = |wanted: &[&str]| {

@@ -1,4 +1,5 @@
-//! REPORT (RFC 3253 §3.6).
+//! REPORT (RFC 3253 §3.6): reads the body and hands it to the report that it names. Reports are in
+//! `reports`.
 
 use crate::answer::Answer;
 use crate::error::Result;

@@ -22,16 +22,16 @@ pub(crate) fn is_xml(request: &Request) -> bool {
     kind.to_ascii_lowercase().contains("xml")
 }
 
-/// Somebody who is named, and what is to become of them.
+/// Somebody that a sharing request names, resolved, with the rights they are to have.
 enum Named {
-    /// Whoever it is, they cannot be invited.
+    /// An href that names nobody who can be invited.
     Unknown(String),
     Set(AccountId, String, Invite),
     Remove(AccountId, String),
-    /// Somebody elsewhere, who is sent mail.
+    /// Invites somebody of another server, by mail.
     SetOutside(Address, String, Invite),
     RemoveOutside(Address, String),
-    /// A team or the whole organisation: it gets the rights at once, without invitations.
+    /// A team or the organisation: it has the rights at once, with no invitation to accept.
     Group(Sharee, String, CollectionRights),
 }
 
@@ -247,7 +247,7 @@ fn find(tx: &mut ReadTx<'_>, actor: &Actor, href: &str) -> Result<Option<Sharee>
     }
 }
 
-/// The same for whom a collection may be shared with already.
+/// Finds a sharee among those that the collection may be shared with already.
 fn find_member(
     tx: &mut ReadTx<'_>,
     actor: &Actor,

@@ -1,4 +1,5 @@
-//! Who may do what, as RFC 3744 says it.
+//! The properties of access control (RFC 3744 §5): privileges, the actor's own privileges, and the
+//! access control list.
 
 use storage::{CollectionKind, CollectionRights, CollectionShare, Home, SharedWith};
 
@@ -17,10 +18,11 @@ const WRITE_CONTENT: &[Name] =
     &[Name::dav("write-content"), Name::dav("bind"), Name::dav("unbind"), Name::dav("unlock")];
 const WRITE_PROPERTIES: &[Name] = &[Name::dav("write-properties")];
 const ADMINISTER: &[Name] = &[READ_ACL, Name::dav("write-acl")];
-/// Of what the server keeps for somebody, whose list nobody changes, its owner reads the list.
+/// The owner's privilege on collections that the server keeps, whose list nobody changes: the owner
+/// reads the list.
 const READ_ACL: Name = Name::dav("read-acl");
 
-/// Those of an outbox and of an inbox alone (RFC 6638 §6.1, §6.2).
+/// The scheduling privileges, which an outbox and an inbox alone have (RFC 6638 §6.1, §6.2).
 const SEND: &[Name] = &[
     Name::caldav("schedule-send"),
     Name::caldav("schedule-send-invite"),
@@ -34,7 +36,7 @@ const DELIVER: &[Name] = &[
     Name::caldav("schedule-query-freebusy"),
 ];
 
-/// What these rights are as privileges.
+/// The DAV privileges that these rights amount to.
 fn privileges_of(rights: CollectionRights) -> Vec<Name> {
     let mut privileges = Vec::new();
     if rights.contains(CollectionRights::ALL) {
@@ -80,7 +82,7 @@ impl Described<'_> {
         is_withheld.then_some(wanted)
     }
 
-    /// What the one who asks may do here.
+    /// The privileges of the one who asks, on this resource (RFC 3744 §5.4).
     pub(crate) fn privileges(&self) -> Vec<Name> {
         match self.resource {
             Resource::Root | Resource::Principals | Resource::Homes(_) | Resource::Group(_) => {
@@ -202,7 +204,8 @@ impl Described<'_> {
     }
 }
 
-/// Who else may read what the server keeps for somebody: the paths of these principals.
+/// The principals who, besides the owner, may read what the server keeps for somebody, by their
+/// paths.
 pub(crate) fn readers_of(resource: &Resource) -> Vec<String> {
     let proxies = |account: &storage::Account, all: &[Proxy]| {
         all.iter().map(|proxy| path::proxy_href(&account.address, *proxy)).collect()
@@ -278,7 +281,8 @@ pub(crate) fn rights_of(privileges: &[Name]) -> Option<CollectionRights> {
     })
 }
 
-/// RFC 3744 §5.3: which privileges there are, and which hold which. RFC 6638 §6.3: those of scheduling are under DAV:all alone, the first of `more` holding the rest.
+/// RFC 3744 §5.3: which privileges there are, and which hold which. RFC 6638 §6.3: those of
+/// scheduling are under DAV:all alone, the first of `more` holding the rest.
 fn write_supported(writer: &mut Writer, more: &[Name]) {
     let leaves = |writer: &mut Writer, within: &[Name], but: &Name| {
         for inner in within.iter().filter(|inner| *inner != but) {

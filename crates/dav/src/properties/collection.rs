@@ -1,4 +1,5 @@
-//! Calendars, address books, the schedule inbox, folders.
+//! The properties of calendars, address books, the schedule inbox and folders: those of RFC 4918,
+//! RFC 4791 §5.2, RFC 6352 §6.2, RFC 6638 and Apple's.
 
 use storage::{Account, Collection, CollectionKind, CollectionRights, Components};
 

@@ -41,7 +41,7 @@ pub(crate) struct Described<'r> {
     pub(crate) notifications: Option<&'r str>,
     /// The path of the organisation's directory, where there is one to be seen.
     pub(crate) directory: Option<&'r str>,
-    /// Where anybody reads the calendar.
+    /// The URL at which anybody may read the calendar.
     pub(crate) public_url: Option<&'r str>,
     /// The path of the card that is oneself.
     pub(crate) me_card: Option<&'r str>,
@@ -52,19 +52,19 @@ pub(crate) struct Described<'r> {
     /// The paths of the groups that a principal is in, and of the members of a group.
     pub(crate) groups: &'r [String],
     pub(crate) members: &'r [String],
-    /// For whom a principal acts, and how.
+    /// The principals whose calendar proxy this principal is, and with which rights.
     pub(crate) proxied: &'r [(String, storage::Proxy)],
-    /// Of an object, where it is not what is stored.
+    /// The length of an object as it would be sent, where that is not as stored.
     pub(crate) length: Option<u64>,
     /// What was asked for of the object's data, ready.
     pub(crate) data: Option<&'r str>,
     /// A value that changes with anything in a home.
     pub(crate) home_tag: Option<&'r str>,
-    /// Where the home stands, for who synchronises it.
+    /// The sync-token of the home, for clients that synchronise it.
     pub(crate) home_token: Option<&'r str>,
 }
 
-/// What a live property is found in.
+/// Whether a resource has the property that was to be written.
 pub(crate) type Found = bool;
 
 impl Described<'_> {
@@ -300,8 +300,8 @@ pub(crate) fn quoted_etag(object: &Object) -> String {
     format!("\"{}\"", object.etag())
 }
 
-/// Raised where what is seen of calendars of others becomes another without any change of theirs: programs
-/// read them anew then.
+/// Raised where what is seen of calendars of others becomes another without any change of theirs:
+/// programs read them anew then.
 pub(crate) const GUEST_EDITION: &str = "1";
 
 /// The edition of what is seen of a collection; `None` where that is what its owner sees.
@@ -320,7 +320,7 @@ pub(crate) fn sync_token(
     edition.map_or(token.clone(), |edition| format!("{token}-{edition}"))
 }
 
-/// What a sync-token of this edition says.
+/// The collection and the modseq in a sync-token of this edition; `None` where it is no such token.
 pub(crate) fn parse_sync_token(
     token: &str,
     edition: Option<&str>,

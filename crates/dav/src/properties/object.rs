@@ -1,4 +1,5 @@
-//! Objects.
+//! The properties of calendar objects, address objects and files: RFC 4918 §15, and the
+//! Schedule-Tag of RFC 6638 §3.2.10.
 
 use storage::{Account, Collection, CollectionKind, Object, ShareNotice};
 

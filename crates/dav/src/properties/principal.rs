@@ -1,4 +1,5 @@
-//! Principals (RFC 3744 §4) and their homes.
+//! The properties of principals (RFC 3744 §4) and of their homes: addresses, groups, home sets,
+//! scheduling URLs.
 
 use storage::{Account, Home};
 
@@ -12,7 +13,7 @@ fn display_name(account: &Account) -> &str {
 }
 
 impl Described<'_> {
-    /// Where somebody is written to.
+    /// The e-mail address of a principal.
     fn mail_of<'a>(&'a self, account: &'a Account) -> &'a str {
         if account.id == self.actor.id() { self.actor.mail_address() } else { &account.address }
     }

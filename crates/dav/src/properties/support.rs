@@ -1,4 +1,5 @@
-//! What resources can do: reports, methods, locks.
+//! The properties that say what a resource can do: DAV:supported-report-set,
+//! DAV:supported-method-set and DAV:supportedlock.
 
 use storage::{Account, Collection, CollectionKind, Lock};
 
@@ -19,7 +20,8 @@ pub(super) const USUAL: &[Name] = &[
     Name::dav("supportedlock"),
 ];
 
-/// Those that it does not (RFC 3744 §5, RFC 4791 §5.2, RFC 6352 §6.2, RFC 6578 §4).
+/// Live properties that are left out of DAV:allprop (RFC 3744 §5, RFC 4791 §5.2, RFC 6352 §6.2,
+/// RFC 6578 §4).
 pub(super) const SPECIAL: &[Name] = &[
     Name::dav("current-user-principal"),
     Name::dav("current-user-privilege-set"),
@@ -184,8 +186,8 @@ pub(crate) fn write_lock(
     });
 }
 
-/// DAV:lockroot (RFC 4918 §14.12): the URL by which whoever asks reaches what was locked. A collection
-/// of somebody else has its own in the home of whom it is shared with.
+/// DAV:lockroot (RFC 4918 §14.12): the URL by which whoever asks reaches what was locked. A
+/// collection of somebody else has its own in the home of whom it is shared with.
 pub(crate) fn lock_root(lock: &Lock, owner: &Account, collection: Option<&Collection>) -> String {
     let as_guest = collection.and_then(|collection| {
         let guest = collection.guest.as_ref()?;

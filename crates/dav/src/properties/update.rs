@@ -13,11 +13,11 @@ const ZONE_BYTES_MAX: usize = 64 * 1024;
 /// A property that cannot be changed so, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// Which.
+    /// The property that was refused.
     pub(crate) name: Name,
     /// The status it gets; all others get 424.
     pub(crate) status: u16,
-    /// The precondition.
+    /// The precondition that failed, if there is one for it.
     pub(crate) failed: Option<Name>,
 }
 
@@ -35,20 +35,21 @@ impl Refused {
 /// What a PROPPATCH of a collection asks for beside its properties.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// The properties.
+    /// The properties to set and remove.
     pub(crate) change: CollectionChange,
     /// The path of the calendar that is to be the one for invitations.
     pub(crate) default_calendar: Option<String>,
 }
 
-/// What a new collection is to be.
+/// The collection that MKCOL or MKCALENDAR asks for.
 #[derive(Debug, Default)]
 pub(crate) struct NewPlan {
-    /// Its properties.
+    /// The properties to set at creation.
     pub(crate) change: CollectionChange,
-    /// What DAV:resourcetype says of it, if anything.
+    /// The kind that DAV:resourcetype asks for: `None` if it was not given, `Some(None)` for a
+    /// plain folder.
     pub(crate) kind: Option<Option<CollectionKind>>,
-    /// What objects it takes.
+    /// The kinds of component that it takes.
     pub(crate) components: Option<Components>,
 }
 
@@ -342,7 +343,8 @@ fn apply(
     Ok(())
 }
 
-/// RFC 7953 §7.2.4: an iCalendar object with VAVAILABILITY, of which free and busy times can be made.
+/// RFC 7953 §7.2.4: an iCalendar object with VAVAILABILITY, of which free and busy times can be
+/// made.
 fn is_availability(text: &str) -> bool {
     let limits = ical::Limits { bytes_max: ZONE_BYTES_MAX, ..ical::Limits::default() };
     let Ok(calendar) = ical::Component::parse(text.as_bytes(), &limits) else { return false };
@@ -365,7 +367,7 @@ fn zone_called(id: &str) -> Option<Option<String>> {
     Some(String::from_utf8(calendar.render()).ok())
 }
 
-/// What a program can subscribe to.
+/// Whether a URL has a scheme that calendars are subscribed to with.
 fn is_web(url: &str) -> bool {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     ["http", "https", "webcal", "webcals"].iter().any(|known| scheme.eq_ignore_ascii_case(known))

@@ -10,7 +10,7 @@ const RECORD_BYTES: u32 = 4096;
 /// RFC 8188 §2: the padding delimiter of the last record.
 const LAST: u8 = 2;
 
-/// So many bytes of a key.
+/// The length of HKDF output to derive, in bytes.
 struct Bytes(usize);
 
 impl KeyType for Bytes {

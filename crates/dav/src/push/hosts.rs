@@ -43,12 +43,12 @@ impl Hosts {
         Ok(())
     }
 
-    /// It said something, whatever that was.
+    /// Forgets the failures of a service that answered, with whatever status.
     pub(super) fn answered(&self, authority: &str) {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(authority);
     }
 
-    /// It said nothing.
+    /// Counts a failure of a service that did not answer.
     pub(super) fn failed(&self, authority: &str, now: Instant) {
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         if failing.len() >= SERVICES_MAX && !failing.contains_key(authority) {

@@ -1,4 +1,4 @@
-//! Who tells: the key of VAPID (RFC 8292).
+//! The server's key pair of VAPID (RFC 8292), with which it signs each request to a push service.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -28,13 +28,13 @@ impl PushKey {
         Some(made.as_ref().to_vec())
     }
 
-    /// One that was kept.
+    /// The key of this private key, PKCS #8; `None` if it is none of P-256.
     pub fn from_pkcs8(der: &[u8]) -> Option<Self> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
         Some(Self { pair })
     }
 
-    /// The point, uncompressed.
+    /// The public key, as an uncompressed point (RFC 8292 §3.2).
     pub fn public_key(&self) -> &[u8] {
         self.pair.public_key().as_ref()
     }
@@ -44,8 +44,8 @@ impl PushKey {
         blake3::derive_key("posthorn 2026-11 topics of pushes", self.public_key())
     }
 
-    /// The value of `Authorization` for a push service (RFC 8292 §3); `contact` is whom its operator
-    /// may turn to.
+    /// The value of `Authorization` for a push service (RFC 8292 §3); `contact` is whom its
+    /// operator may turn to.
     pub(super) fn authorization(
         &self,
         origin: &str,

@@ -66,7 +66,7 @@ pub(crate) fn write_property(
     true
 }
 
-/// What somebody is told.
+/// The message of a push (draft-bitfire-webdav-push).
 fn message(
     key: &PushKey,
     collection: CollectionId,
@@ -77,7 +77,8 @@ fn message(
         writer.text_element(&name("topic"), &topic(key, collection));
         if changed.content {
             writer.element(&name("content-update"), |writer| {
-                // Its owner's: who has it from somebody else knows another, and synchronises all the same.
+                // Its owner's: who has it from somebody else knows another, and synchronises all
+                // the same.
                 let token = sync_token(collection, modseq, None);
                 writer.text_element(&Name::dav("sync-token"), &token);
             });

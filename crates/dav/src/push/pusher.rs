@@ -1,4 +1,6 @@
-//! Tells push services what changed.
+//! Sends Web Push messages to the push services of subscriptions whose collections changed. What is
+//! to be told to whom is a matter of storage; this module makes the HTTP requests, a bounded number
+//! at a time, and reports what became of them.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -20,8 +22,8 @@ use super::hosts::Hosts;
 use super::target::is_public;
 use super::{PushKey, Target, encrypt, message, topic};
 
-/// LIMIT: pushes that are under way at a time, each a connection; storage bounds those of an account to
-/// four, and passes over four accounts that have as many: these are all there can be.
+/// LIMIT: pushes that are under way at a time, each a connection; storage bounds those of an
+/// account to four, and passes over four accounts that have as many: these are all there can be.
 const AT_ONCE_MAX: usize = 16;
 /// LIMIT: one request, and what is read of its answer. All of a claim is over before it ends.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,11 +45,13 @@ pub struct PusherSettings {
     pub delay: Duration,
     /// Whether push services may have addresses that are not public.
     pub private_addresses: bool,
-    /// A URL of whom the operator of a push service may turn to.
+    /// The `sub` claim of RFC 8292 §2.1: a `mailto:` or `https:` URL by which the operator of a
+    /// push service reaches the operator of this server.
     pub contact: String,
 }
 
-/// Who tells. Several daemons may on one store: each push is one's.
+/// Sends the pushes of a store. Several daemons may each run one on the same store: every push is
+/// claimed by one of them.
 #[derive(Clone)]
 pub struct Pusher {
     store: Store,
@@ -62,7 +66,7 @@ pub struct Pusher {
 #[derive(Default)]
 struct UnderWay {
     tasks: JoinSet<()>,
-    /// Whose each of them is.
+    /// The account that each task tells for, by the task's id.
     of: HashMap<Id, AccountId>,
     accounts: PushesUnderWay,
 }
@@ -92,7 +96,7 @@ impl UnderWay {
 }
 
 impl Pusher {
-    /// One that does nothing yet.
+    /// A pusher that sends nothing until it is run.
     pub fn new(
         store: Store,
         key: Arc<PushKey>,
@@ -131,8 +135,8 @@ impl Pusher {
         }
     }
 
-    /// Begins to tell what is due, as far as there is room; for how long there is nothing to do unless
-    /// something changes or ends.
+    /// Begins to tell what is due, as far as there is room; for how long there is nothing to do
+    /// unless something changes or ends.
     async fn round(&self, all_at: &mut Instant, under_way: &mut UnderWay) -> Duration {
         let next = async {
             if *all_at <= Instant::now() {
@@ -174,7 +178,8 @@ impl Pusher {
         Ok(())
     }
 
-    /// What changed is to be looked at.
+    /// Notes in storage which subscriptions are behind the collections that changed since the last
+    /// call.
     async fn note_changes(&self) -> Result<(), StorageError> {
         let changed = self.store.push_notices().take();
         if changed.others {
@@ -239,8 +244,8 @@ impl Pusher {
         Ok(count)
     }
 
-    /// One push, and what became of it. Where that cannot be written it is told once more after some
-    /// minutes; the others are told all the same.
+    /// One push, and what became of it. Where that cannot be written it is told once more after
+    /// some minutes; the others are told all the same.
     async fn tell(&self, push: DuePush) {
         let outcome = match self.send(&push).await {
             Ok(outcome) => outcome,

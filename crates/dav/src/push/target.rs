@@ -52,9 +52,9 @@ impl Target {
 }
 
 /// Whether an address is one of the Internet: a subscription must not reach what stands behind
-/// the same wall as the server. No block of the registries of special-purpose addresses (RFC 6890 §2.2)
-/// is, not even those that are reached from everywhere: what answers there is often the nearest, and
-/// none of them is a push service's.
+/// the same wall as the server. No block of the registries of special-purpose addresses
+/// (RFC 6890 §2.2) is, not even those that are reached from everywhere: what answers there is often
+/// the nearest, and none of them is a push service's.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(four) => is_public_four(four),

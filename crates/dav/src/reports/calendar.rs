@@ -1,4 +1,5 @@
-//! CALDAV:calendar-query (RFC 4791 §7.8).
+//! CALDAV:calendar-query (RFC 4791 §7.8): the objects of a calendar that match a filter. What rows
+//! tell of their times decides first; data is read only where that does not suffice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -103,7 +104,8 @@ fn find_matching(
     Ok(found)
 }
 
-/// Those that match whatever else, and those that have to be looked at.
+/// Splits objects into those that match whatever the rest of the filter says, and those whose data
+/// has to be looked at.
 fn split(ranged: Vec<storage::Ranged>, nothing_else: bool) -> (Vec<Object>, Vec<Object>) {
     let (mut sure, mut doubtful) = (Vec::new(), Vec::new());
     for one in ranged {

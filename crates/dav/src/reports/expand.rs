@@ -59,10 +59,10 @@ pub(crate) async fn run(
 /// What a resource has of what is asked for.
 #[derive(Default)]
 struct Told {
-    /// XML.
+    /// The properties that were found, as XML.
     found: String,
     missing: Vec<Name>,
-    /// For want of which privilege it is not told.
+    /// Properties that are not told, each with the privilege that the actor lacks for it.
     withheld: Vec<(Name, Name)>,
 }
 

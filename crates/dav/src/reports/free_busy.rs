@@ -20,8 +20,8 @@ use crate::resource::{Actor, Resource};
 use crate::work::{Work, too_much};
 use crate::xml::{Element, Name, QueryZone};
 
-/// What says when somebody can be met, on their inbox: RFC 7953 §7.2.4, and as Apple's programs had it
-/// before.
+/// What says when somebody can be met, on their inbox: RFC 7953 §7.2.4, and as Apple's programs had
+/// it before.
 pub(crate) const AVAILABILITY: [Name; 2] =
     [Name::caldav("calendar-availability"), Name::calendar_server("calendar-availability")];
 

@@ -1,4 +1,5 @@
-//! One file per report, or per kind of them.
+//! One file per report (RFC 3253 §3.6), or per kind of them, beside what they share: reading
+//! objects in bounded pieces.
 
 pub(crate) mod address_book;
 pub(crate) mod calendar;

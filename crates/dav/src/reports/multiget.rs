@@ -1,4 +1,5 @@
-//! CALDAV:calendar-multiget (RFC 4791 §7.9), CARDDAV:addressbook-multiget (RFC 6352 §8.7).
+//! CALDAV:calendar-multiget (RFC 4791 §7.9) and CARDDAV:addressbook-multiget (RFC 6352 §8.7):
+//! members by their hrefs, with 404 for those that are not there.
 
 use std::collections::HashMap;
 use std::sync::Arc;

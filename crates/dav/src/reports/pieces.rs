@@ -2,7 +2,7 @@
 
 /// LIMIT: objects of which the data is in memory at a time.
 const COUNT_MAX: usize = 200;
-/// LIMIT: bytes of them, but for a single one that has more.
+/// LIMIT: bytes of the objects of one piece; a single larger object is a piece by itself.
 const BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Parts of `items`, in their order, each small enough to be in memory at once.

@@ -1,4 +1,5 @@
-//! Reports on principals (RFC 3744 §9).
+//! The reports on principals (RFC 3744 §9): search by property, match, the properties of principals
+//! in a list.
 
 use std::sync::Arc;
 
@@ -69,8 +70,8 @@ pub(crate) async fn search(
             let mut found = Vec::new();
             let people = resource::known::accounts(tx, &exchange.actor)?;
             let people = people.into_iter().map(Arc::new).map(Resource::Principal);
-            // QUIRK(Python caldav, 3.6): it asks for everybody by no text at all, and breaks off where
-            // one of them has no calendars, as groups have none.
+            // QUIRK(Python caldav, 3.6): it asks for everybody by no text at all, and breaks off
+            // where one of them has no calendars, as groups have none.
             let groups = match search.searches.is_empty() {
                 true => Vec::new(),
                 false => resource::group::all(tx, &exchange.actor)?,
@@ -276,7 +277,8 @@ pub(crate) async fn of_acl(
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
-/// RFC 3744 §9.2: DAV:read-acl is needed, which of what the server keeps for somebody they alone have.
+/// RFC 3744 §9.2: DAV:read-acl is needed, which of what the server keeps for somebody they alone
+/// have.
 fn require_own(exchange: &Exchange, found: &Resource) -> Result<()> {
     let actor = &exchange.actor;
     match found.owner().is_some_and(|owner| owner.id == actor.id() && !actor.is_outside()) {

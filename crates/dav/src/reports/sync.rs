@@ -1,4 +1,5 @@
-//! DAV:sync-collection (RFC 6578 §3.2) of what holds objects.
+//! DAV:sync-collection (RFC 6578 §3.2) of calendars, address books, inboxes and folders: what
+//! changed since a token, in bounded pieces.
 
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ pub(crate) async fn run(
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
-/// What is told of, and how.
+/// The parameters of one sync-collection REPORT on a collection.
 struct Told<'s> {
     exchange: &'s Exchange,
     owner: Arc<Account>,
@@ -68,11 +69,11 @@ struct Told<'s> {
     work: Work,
 }
 
-/// What came of an answer.
+/// An attempt to render an answer within the bound on its size.
 enum Rendered {
-    /// It is as large as it may be, or smaller.
+    /// An answer with every change asked for.
     Whole(Vec<u8>),
-    /// It would have been too large with more changes than so many.
+    /// It would have been too large: only so many changes fit.
     Fits(usize),
 }
 
@@ -129,8 +130,8 @@ impl Told<'_> {
     }
 }
 
-/// RFC 6578 §3.3: the header is 0; older programs say the level with it. What is in the folders of a
-/// folder is told of by these.
+/// RFC 6578 §3.3: the header is 0; older programs say the level with it. What is in the folders of
+/// a folder is told of by these.
 fn check_level(request: &Request, sync: &SyncCollection) -> Result<()> {
     let level = match (sync.level, request.depth()?) {
         (Some(level), _) => level,
@@ -143,7 +144,8 @@ fn check_level(request: &Request, sync: &SyncCollection) -> Result<()> {
     }
 }
 
-/// Since when changes are told; `None`: all there is (RFC 6578 §3.4).
+/// The modification sequence of the token, since which changes are told; `None` without a token,
+/// which asks for everything (RFC 6578 §3.4).
 fn since(collection: &Collection, sync: &SyncCollection) -> Result<Option<ModSeq>> {
     let Some(token) = &sync.token else { return Ok(None) };
     match parse_sync_token(token, edition(collection)) {

@@ -46,7 +46,7 @@ pub(super) async fn run(
     Ok(answer::multistatus(body, &request.headers).await)
 }
 
-/// What is told of, and how.
+/// The parameters of one sync-collection REPORT on a home.
 struct Told<'s> {
     exchange: &'s Exchange,
     home: Home,
@@ -132,7 +132,7 @@ async fn follow(exchange: &Exchange, home: Home, owner: &Arc<Account>) -> Result
         .await
 }
 
-/// The same before properties are told, where DAV:sync-token of a home is among them.
+/// Follows the home, like the report, when PROPFIND is asked for its DAV:sync-token.
 pub(crate) async fn follow_at(exchange: &Exchange, place: &Place, depth: Depth) -> Result<()> {
     if exchange.actor.is_outside() {
         return Ok(());
@@ -181,7 +181,7 @@ fn noted_members(
     Ok(members(tx, actor, home, owner)?.into_iter().map(|(member, _)| member).collect())
 }
 
-/// What stands in a home, as whoever asks sees it.
+/// The collections in a home, as the actor sees them.
 fn members(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
@@ -213,7 +213,7 @@ fn token(view: &HomeView, seq: u64) -> String {
     format!("data:,home{}-{seq}", view.id)
 }
 
-/// Of which view, and since when.
+/// Parses a token into the id of a view of the home and the sequence number reached in it.
 fn parse_token(token: &str) -> Option<(i64, u64)> {
     let (view, seq) = token.strip_prefix("data:,home")?.split_once('-')?;
     let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -26,7 +26,8 @@ pub(crate) fn find_sharee(
     is_known.then_some(found).ok_or(StorageError::NotFound("team"))
 }
 
-/// The same where rights on a collection are given anew: those that have some are known there.
+/// Like `find`, where rights on a collection are given anew: groups that have rights already are
+/// found there.
 pub(crate) fn find_present(
     tx: &mut ReadTx<'_>,
     actor: &Actor,
@@ -68,7 +69,7 @@ pub(crate) fn all(
     of_teams(tx, &teams, true)
 }
 
-/// Those that whoever asks is in. R-SHARE-2: external users are not of "the whole organisation".
+/// The groups that the actor is in. R-SHARE-2: external users are not of "the whole organisation".
 pub(crate) fn of_actor(
     tx: &mut ReadTx<'_>,
     actor: &Actor,

@@ -14,7 +14,7 @@ pub struct Ace {
     pub inverted: bool,
     /// Whether it gives the privileges, or denies them.
     pub grants: bool,
-    /// Which privileges.
+    /// The privileges that are granted or denied.
     pub privileges: Vec<Name>,
     /// Whether it may not be changed (RFC 3744 §5.5.3); as servers say, not as clients ask.
     pub protected: bool,
@@ -23,15 +23,15 @@ pub struct Ace {
 /// Whom an entry is about (RFC 3744 §5.5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcePrincipal {
-    /// The principal there.
+    /// DAV:href: the principal at this path.
     Href(String),
-    /// Everybody.
+    /// DAV:all: everybody, signed in or not.
     All,
     /// Whoever is signed in.
     Authenticated,
-    /// Whoever is not.
+    /// DAV:unauthenticated: whoever has not signed in.
     Unauthenticated,
-    /// Those that a property of the resource names, such as DAV:owner.
+    /// DAV:property: the principals that a property of the resource names, such as DAV:owner.
     Property(Name),
     /// The resource itself, which is a principal.
     Itself,

@@ -1,4 +1,5 @@
-//! `filter` and `address-data` of CardDAV (RFC 6352 §10.4, §10.5).
+//! CARDDAV:filter and CARDDAV:address-data (RFC 6352 §10.4, §10.5) as types: which cards match, and
+//! what is sent of them.
 
 use ical::{
     CardFilter, CardPropertyFilter, CardPropertyTest, Collation, Presence, PropertySelection,
@@ -19,9 +20,9 @@ const CARDS: TextDialect = TextDialect { namespace: CARDDAV, collation: Collatio
 pub struct AddressDataRequest {
     /// The media type, if one is asked for.
     pub content_type: Option<String>,
-    /// Its version.
+    /// The `version` attribute: which version of vCard is wanted.
     pub version: Option<String>,
-    /// How much of the card.
+    /// The properties of the card that are wanted.
     pub properties: Which<PropertySelection>,
 }
 

@@ -1,4 +1,5 @@
-//! `filter` and `calendar-data` of CalDAV (RFC 4791 §9.6, §9.7).
+//! CALDAV:filter and CALDAV:calendar-data (RFC 4791 §9.6, §9.7) as types: which objects match, and
+//! what is sent of them.
 
 use ical::{
     CalendarSelection, Collation, ComponentFilter, ComponentSelection, ComponentTest, MatchKind,
@@ -16,23 +17,23 @@ use super::name::{CALDAV, Name};
 pub struct CalendarDataRequest {
     /// The media type, if one is asked for.
     pub content_type: Option<String>,
-    /// Its version.
+    /// The `version` attribute: which version of iCalendar is wanted.
     pub version: Option<String>,
-    /// How much of the object.
+    /// The parts of the object that are wanted.
     pub selection: CalendarSelection,
-    /// With which time zones; a header says it.
+    /// The time zones that come along; a header asks for them (RFC 7809).
     pub zones: ZonesSent,
 }
 
 /// Which VTIMEZONE components calendar data has (RFC 7809 §3.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZonesSent {
-    /// Those that are stored.
+    /// The time zones as they are stored.
     #[default]
     AsStored,
-    /// Of all zones that are named.
+    /// With the definition of every zone that is named.
     All,
-    /// Of those that nobody else tells.
+    /// With the definitions of zones alone that clients cannot know.
     Unknown,
 }
 

@@ -11,11 +11,11 @@ pub(super) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// An element with all it holds, comments and processing instructions apart.
 #[derive(Debug, Clone)]
 pub struct Element {
-    /// What it is called.
+    /// The name of the element.
     pub name: Name,
-    /// Its attributes, in order, without declarations of namespaces.
+    /// The attributes in order, without declarations of namespaces.
     pub attributes: Vec<Attribute>,
-    /// What stands in it. No text is empty, or next to another.
+    /// The content. No text is empty, or next to another.
     pub children: Vec<Node>,
     /// RFC 4918 §4.3: kept where it can be, because values may speak of it.
     pub(super) prefix: Option<Box<str>>,
@@ -28,17 +28,17 @@ pub struct Element {
 pub struct Attribute {
     /// What it is called. Without a prefix there is no namespace.
     pub name: Name,
-    /// Its value, normalized.
+    /// The value, normalized (XML 1.0 §3.3.3).
     pub value: String,
     pub(super) prefix: Option<Box<str>>,
 }
 
-/// Something in an element.
+/// A node within an element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// Another element.
+    /// A child element.
     Element(Element),
-    /// Text.
+    /// Character data, never empty.
     Text(String),
 }
 
@@ -59,7 +59,7 @@ impl Element {
         super::read::parse(body, limits)
     }
 
-    /// Whether it is called so.
+    /// Whether the element has this name.
     pub fn is(&self, namespace: &str, local: &str) -> bool {
         self.name.is(namespace, local)
     }

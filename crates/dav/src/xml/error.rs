@@ -1,4 +1,4 @@
-//! Why a body was refused.
+//! Why the XML body of a request was refused, by what the answer has to be.
 
 use super::name::Name;
 

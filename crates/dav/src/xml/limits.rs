@@ -1,13 +1,13 @@
-//! What one body may cost.
+//! The bounds on the XML body of one request.
 
 /// Bounds on what is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the body.
     pub bytes_max: usize,
-    /// Elements within elements.
+    /// How deep elements may be nested.
     pub depth_max: usize,
-    /// Elements.
+    /// The most elements in one body.
     pub elements_max: usize,
     /// Attributes of one element.
     pub attributes_max: usize,

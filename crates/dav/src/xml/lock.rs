@@ -1,4 +1,4 @@
-//! What LOCK asks for (RFC 4918 §9.10, §14.11).
+//! The body of LOCK: which kind of lock is asked for, and by whom (RFC 4918 §9.10, §14.11).
 
 use super::element::Element;
 use super::error::XmlError;

@@ -1,4 +1,5 @@
-//! DAV:multistatus (RFC 4918 §13, §14.16).
+//! DAV:multistatus (RFC 4918 §13, §14.16), written response by response, with a property status per
+//! status code.
 
 use super::name::Name;
 use super::write::Writer;
@@ -8,17 +9,17 @@ use super::write::Writer;
 pub struct Status(pub u16);
 
 impl Status {
-    /// 200
+    /// 200 OK.
     pub const OK: Self = Self(200);
-    /// 403
+    /// 403 Forbidden.
     pub const FORBIDDEN: Self = Self(403);
-    /// 404
+    /// 404 Not Found.
     pub const NOT_FOUND: Self = Self(404);
-    /// 409
+    /// 409 Conflict.
     pub const CONFLICT: Self = Self(409);
-    /// 424
+    /// 424 Failed Dependency (RFC 4918 §11.4).
     pub const FAILED_DEPENDENCY: Self = Self(424);
-    /// 507
+    /// 507 Insufficient Storage (RFC 4918 §11.5).
     pub const INSUFFICIENT_STORAGE: Self = Self(507);
 
     fn phrase(self) -> &'static str {
@@ -87,7 +88,7 @@ impl Multistatus {
         Self::with_root(Name::dav("multistatus"))
     }
 
-    /// The same under another name: MKCOL answers with DAV:mkcol-response, MKCALENDAR with
+    /// A document with another root: MKCOL answers with DAV:mkcol-response, MKCALENDAR with
     /// CALDAV:mkcalendar-response.
     pub fn with_root(root: Name) -> Self {
         let mut writer = Writer::default();
@@ -123,7 +124,7 @@ impl Multistatus {
         });
     }
 
-    /// Of MKCOL, whose answer has no DAV:response: the propstats stand in the root.
+    /// Writes the answer of MKCOL, which has no DAV:response: the propstats stand in the root.
     pub fn propstats(&mut self, content: impl FnOnce(&mut Response<'_>)) {
         content(&mut Response { writer: &mut self.writer });
     }
@@ -153,7 +154,7 @@ impl Multistatus {
         self.writer.take()
     }
 
-    /// The rest of it.
+    /// Closes the document and returns its bytes.
     pub fn finish(mut self) -> Vec<u8> {
         self.writer.end(&self.root);
         self.writer.take()
@@ -178,7 +179,7 @@ impl Response<'_> {
         self.propstat_failed(status, None, None, properties);
     }
 
-    /// The same with the precondition that failed, and why in words.
+    /// Like `propstat`, with the precondition that failed and a description in words.
     pub fn propstat_failed(
         &mut self,
         status: Status,

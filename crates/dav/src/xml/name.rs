@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// RFC 4918.
+/// The namespace of WebDAV (RFC 4918).
 pub const DAV: &str = "DAV:";
-/// RFC 4791.
+/// The namespace of CalDAV (RFC 4791).
 pub const CALDAV: &str = "urn:ietf:params:xml:ns:caldav";
-/// RFC 6352.
+/// The namespace of CardDAV (RFC 6352).
 pub const CARDDAV: &str = "urn:ietf:params:xml:ns:carddav";
 /// Apple's Calendar Server: getctag, proxies, sharing.
 pub const CALENDAR_SERVER: &str = "http://calendarserver.org/ns/";
 /// Apple's colours and orders of calendars.
 pub const APPLE: &str = "http://apple.com/ns/ical/";
-/// Apple's address books.
+/// The namespace of Apple's extensions of CardDAV.
 pub const ME: &str = "http://me.com/_namespace/";
-/// WebDAV-Push.
+/// The namespace of WebDAV-Push (draft-bitfire-webdav-push).
 pub const PUSH: &str = "https://bitfire.at/webdav-push";
 
 /// Prefixes under which answers have them: programs exist that look for these.
@@ -42,27 +42,27 @@ impl Name {
         Self { namespace: Cow::Borrowed(namespace), local: Cow::Borrowed(local) }
     }
 
-    /// One of [`DAV`].
+    /// A name in the namespace [`DAV`].
     pub const fn dav(local: &'static str) -> Self {
         Self::known(DAV, local)
     }
 
-    /// One of [`CALDAV`].
+    /// A name in the namespace [`CALDAV`].
     pub const fn caldav(local: &'static str) -> Self {
         Self::known(CALDAV, local)
     }
 
-    /// One of [`CARDDAV`].
+    /// A name in the namespace [`CARDDAV`].
     pub const fn carddav(local: &'static str) -> Self {
         Self::known(CARDDAV, local)
     }
 
-    /// One of [`CALENDAR_SERVER`].
+    /// A name in the namespace [`CALENDAR_SERVER`].
     pub const fn calendar_server(local: &'static str) -> Self {
         Self::known(CALENDAR_SERVER, local)
     }
 
-    /// One of [`APPLE`].
+    /// A name in the namespace [`APPLE`].
     pub const fn apple(local: &'static str) -> Self {
         Self::known(APPLE, local)
     }
@@ -82,12 +82,12 @@ impl Name {
         &self.namespace
     }
 
-    /// The word.
+    /// The local part of the name.
     pub fn local(&self) -> &str {
         &self.local
     }
 
-    /// Whether it is that one.
+    /// Whether it is this name.
     pub fn is(&self, namespace: &str, local: &str) -> bool {
         self.local == local && self.namespace == namespace
     }

@@ -11,15 +11,15 @@ use super::properties::{PropertyRequest, PropertySet, names_in};
 /// DAV:principal-property-search, or CS:calendarserver-principal-search, which says less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrincipalSearch {
-    /// How many of the searches have to find it.
+    /// Whether all searches have to match, or one.
     pub quantifier: Quantifier,
     /// What is sought in which properties.
     pub searches: Vec<PropertySearch>,
-    /// What is told of those that are found.
+    /// The properties that are answered for each principal found.
     pub request: PropertyRequest,
     /// Whether the resource's DAV:principal-collection-set is meant in place of the resource.
     pub in_principal_collections: bool,
-    /// How many at most.
+    /// The most principals that are answered.
     pub limit: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ pub struct PropertySearch {
     pub properties: Vec<Name>,
     /// What is sought, without regard to case (RFC 3744 §9.4).
     pub text: String,
-    /// Where in the property.
+    /// The place in the property where the text has to stand.
     pub kind: MatchKind,
 }
 
@@ -120,7 +120,7 @@ impl PropertySearch {
 pub struct PrincipalMatch {
     /// The property that names the principal; without it, the resources that are the principal.
     pub property: Option<Name>,
-    /// What is told of those that are found.
+    /// The properties that are answered for each principal found.
     pub request: PropertyRequest,
 }
 

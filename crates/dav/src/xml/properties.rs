@@ -1,4 +1,4 @@
-//! Which properties are asked for (RFC 4918 §9.1, §14.20).
+//! Which properties are asked for: DAV:prop, DAV:allprop and DAV:propname (RFC 4918 §9.1, §14.20).
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::name::{CALDAV, CARDDAV, DAV, Name};
 /// The body of PROPFIND, and what reports have of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyRequest {
-    /// Which of them.
+    /// The properties that are asked for.
     pub properties: PropertySet,
     /// What is wanted of CALDAV:calendar-data, if that is among them.
     pub calendar_data: Option<CalendarDataRequest>,
@@ -25,9 +25,9 @@ pub struct PropertyRequest {
 pub enum PropertySet {
     /// The names of all: DAV:propname.
     Names,
-    /// Those of RFC 4918 and dead ones, and some more: DAV:allprop with DAV:include.
+    /// DAV:allprop: the live properties of RFC 4918 and all dead ones, and those of DAV:include.
     All(Vec<Name>),
-    /// Those: DAV:prop. None of them twice.
+    /// DAV:prop: these properties, none of them twice.
     These(Vec<Name>),
 }
 
@@ -82,7 +82,7 @@ impl PropertyRequest {
         }
     }
 
-    /// The same where nothing means no property at all.
+    /// Like `find`, but a request that names no property asks for none.
     pub(super) fn find_or_none(parent: &Element, limits: &Limits) -> Result<Self, XmlError> {
         let found = Self::find(parent, limits)?;
         Ok(found.unwrap_or_else(|| Self::of_set(PropertySet::These(Vec::new()))))

@@ -18,7 +18,7 @@ pub struct PushRegister {
     pub content: bool,
     /// Whether changes of properties are. Those of the collection are, whatever depth is wanted.
     pub properties: bool,
-    /// Until when, as HTTP has dates.
+    /// When the subscription is to end, as an HTTP date; absent if the client does not say.
     pub expires: Option<String>,
 }
 
@@ -43,8 +43,8 @@ impl PushRegister {
         let word = |element: Option<&Element>| element.map(Element::word).ok_or_else(invalid);
         let trigger = root.element(PUSH, "trigger");
         let has = |local| trigger.is_some_and(|trigger| trigger.element(PUSH, local).is_some());
-        // QUIRK(DAVx5, 4.5): no trigger at all, which the draft refuses; it synchronises what is in the
-        // collection when it is told.
+        // QUIRK(DAVx5, 4.5): no trigger at all, which the draft refuses; it synchronises what is in
+        // the collection when it is told.
         let content = trigger.is_none() || has("content-update");
         let properties = has("property-update");
         if !content && !properties {

@@ -1,4 +1,5 @@
-//! Bytes become elements.
+//! From bytes to elements: XML 1.0 with namespaces, in UTF-8 or UTF-16. No DTD, no external
+//! entities; size, depth and number of elements are bounded by [`Limits`].
 
 use std::borrow::Cow;
 
@@ -251,8 +252,8 @@ impl Tree<'_> {
 /// Where a name without a prefix belongs.
 #[derive(Clone, Copy)]
 enum Unprefixed {
-    /// Of an element: to the default namespace.
+    /// The name of an element: the default namespace.
     Default,
-    /// Of an attribute: to none.
+    /// The name of an attribute: no namespace.
     None,
 }

@@ -1,4 +1,4 @@
-//! Bodies of REPORT.
+//! The bodies of REPORT, as types: which report it is and what it asks for.
 
 use ical::{CardFilter, ComponentFilter, TimeRange};
 
@@ -11,7 +11,7 @@ use super::name::{CALDAV, CALENDAR_SERVER, CARDDAV, DAV, Name};
 use super::principal_search::{PrincipalMatch, PrincipalSearch, limit};
 use super::properties::PropertyRequest;
 
-/// What is to be reported.
+/// The reports that are served, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
     /// CALDAV:calendar-query (RFC 4791 §7.8)
@@ -43,7 +43,7 @@ pub enum Report {
 pub struct CalendarQuery {
     /// What is told of objects that match.
     pub request: PropertyRequest,
-    /// Which match.
+    /// The components that are to match.
     pub filter: ComponentFilter,
     /// The zone of floating times.
     pub zone: Option<QueryZone>,
@@ -63,9 +63,9 @@ pub enum QueryZone {
 /// CALDAV:calendar-multiget and CARDDAV:addressbook-multiget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Multiget {
-    /// What is told of them.
+    /// The properties that are answered for each resource.
     pub request: PropertyRequest,
-    /// Which resources, as they were written.
+    /// The paths of the resources, as they were written.
     pub hrefs: Vec<String>,
 }
 
@@ -74,9 +74,9 @@ pub struct Multiget {
 pub struct AddressbookQuery {
     /// What is told of cards that match.
     pub request: PropertyRequest,
-    /// Which match.
+    /// The cards that are to match.
     pub filter: CardFilter,
-    /// How many at most.
+    /// The most resources that are answered.
     pub limit: Option<usize>,
 }
 
@@ -87,9 +87,9 @@ pub struct SyncCollection {
     pub token: Option<String>,
     /// How deep. QUIRK(programs older than the RFC): none, the header Depth says it.
     pub level: Option<SyncLevel>,
-    /// How many members at most.
+    /// The most members that are answered.
     pub limit: Option<usize>,
-    /// What is told of each.
+    /// The properties that are answered for each member.
     pub request: PropertyRequest,
 }
 
@@ -105,7 +105,7 @@ pub enum SyncLevel {
 /// DAV:property of DAV:expand-property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpandedProperty {
-    /// Which property.
+    /// The name of the property.
     pub name: Name,
     /// The properties of the resources that it names; none where it is told as it is.
     pub within: Vec<ExpandedProperty>,

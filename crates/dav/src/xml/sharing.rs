@@ -11,9 +11,9 @@ use super::name::{CALENDAR_SERVER, DAV};
 pub enum SharingRequest {
     /// CS:share: whom a calendar is shared with, and with whom no longer.
     Share {
-        /// Those who are invited, or whose rights change.
+        /// Sharees that are added, or whose rights change.
         set: Vec<Sharee>,
-        /// The addresses of those who are not any more.
+        /// The addresses of sharees that are removed.
         remove: Vec<String>,
     },
     /// CS:invite-reply: what an invited person says.
@@ -40,7 +40,7 @@ pub struct Sharee {
 /// CS:invite-reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// Who replies.
+    /// The address of the sharee who replies.
     pub href: String,
     /// Whether the invitation is accepted.
     pub accepted: bool,

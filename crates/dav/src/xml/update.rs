@@ -1,4 +1,4 @@
-//! Changes of properties (RFC 4918 §9.2, §14.19).
+//! DAV:propertyupdate (RFC 4918 §9.2, §14.19) as a list of changes in their order.
 
 use super::element::{Attribute, Element, XML};
 use super::error::XmlError;
@@ -44,7 +44,7 @@ impl PropertyChange {
         }
     }
 
-    /// Which property it is of.
+    /// The name of the property.
     pub fn name(&self) -> &Name {
         match self {
             Self::Set(element) => &element.name,

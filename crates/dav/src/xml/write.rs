@@ -1,4 +1,5 @@
-//! Values become bytes.
+//! From values to bytes: an XML document written element by element. Prefixes are declared at the
+//! root and texts are escaped.
 
 use super::element::Element;
 use super::name::{Name, PREFIXES};
@@ -45,7 +46,7 @@ impl Writer {
         self.element_with(name, &[], content);
     }
 
-    /// The same with attributes, which have no namespace. Their names are the caller's own.
+    /// Like `element`, with attributes without a namespace. Their names are the caller's own.
     pub fn element_with(
         &mut self,
         name: &Name,
@@ -74,17 +75,17 @@ impl Writer {
         self.element(name, |writer| writer.href(href));
     }
 
-    /// DAV:href.
+    /// Writes a DAV:href element; `href` is percent-encoded already.
     pub fn href(&mut self, href: &str) {
         self.text_element(&Name::dav("href"), href);
     }
 
-    /// An empty element.
+    /// Writes an empty element.
     pub fn empty(&mut self, name: &Name) {
         self.element(name, |_| {});
     }
 
-    /// A text.
+    /// Writes a text, escaped.
     pub fn text(&mut self, text: &str) {
         push_text(&mut self.out, text);
     }
@@ -209,8 +210,8 @@ fn push_escaped(out: &mut String, text: &str, escape: impl Fn(u8) -> Option<&'st
     out.push_str(text.get(done..).unwrap_or_default());
 }
 
-/// How many bytes come before the first that may have to be written otherwise. All of a step are looked
-/// at together, which processors do at once.
+/// How many bytes come before the first that may have to be written otherwise. All of a step are
+/// looked at together, which processors do at once.
 fn plain_prefix(bytes: &[u8]) -> usize {
     const STEP: usize = 16;
     let is_odd = |byte: &u8| *byte < b' ' || matches!(*byte, b'"' | b'&' | b'<' | b'>' | 0xEF);

@@ -273,8 +273,8 @@ fn privileges_are_described() {
     });
 }
 
-/// RFC 3744 §3.6, §5.5: what the server keeps for somebody has a list that its owner reads, and that
-/// nobody changes.
+/// RFC 3744 §3.6, §5.5: what the server keeps for somebody has a list that its owner reads, and
+/// that nobody changes.
 #[test]
 fn owners_read_the_lists_of_what_is_theirs() {
     on_both_engines(|house| async move {

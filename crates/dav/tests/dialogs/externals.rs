@@ -1,4 +1,5 @@
-//! External users are not of "the whole organisation" (R-SHARE-2): who is in it is not told to them.
+//! External users are not of "the whole organisation" (R-SHARE-2): who is in it is not told to
+//! them.
 
 use storage::{Address, CollectionRights, Role};
 

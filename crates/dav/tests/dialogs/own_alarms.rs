@@ -63,7 +63,8 @@ impl Seer {
     }
 }
 
-/// An event in a calendar of Julie with an alarm of hers; Julie, Paul who may edit, and Otto who may view.
+/// An event in a calendar of Julie with an alarm of hers; Julie, Paul who may edit, and Otto who
+/// may view.
 async fn three(house: &Arc<House>) -> [Seer; 3] {
     house.move_in_at("otto", "example.test").await;
     assert_eq!(house.julie("MKCALENDAR", "team/", "", "").await.status, 201);

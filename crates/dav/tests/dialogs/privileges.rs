@@ -30,8 +30,8 @@ fn assert_lacks(answer: &Answered, privileges: &[(&str, &str)], what: &str) {
 }
 
 impl House {
-    /// A calendar of Julie's with one event, which Paul reads; its path in his home. He has an event
-    /// of his own.
+    /// A calendar of Julie's with one event, which Paul reads; its path in his home. He has an
+    /// event of his own.
     async fn share_to_read(&self) -> String {
         assert_eq!(self.julie("MKCALENDAR", "team/", "", "").await.status, 201);
         self.julie("PUT", "team/1.ics", "", &event("1", AT_NINE)).await;

@@ -86,8 +86,8 @@ fn programs_subscribe_renew_and_go() {
     });
 }
 
-/// What DAVx5 4.5 sends: neither a trigger nor an encoding, and the URL of the subscription with what
-/// it changes itself.
+/// What DAVx5 4.5 sends: neither a trigger nor an encoding, and the URL of the subscription with
+/// what it changes itself.
 #[test]
 fn davx5_subscribes_and_is_not_told_of_its_own() {
     let set = |settings: &mut Settings| {

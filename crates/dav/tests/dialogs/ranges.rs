@@ -1,4 +1,5 @@
-//! How far times and rules go (RFC 4791 §5.2.6, §5.2.7, RFC 7529), and how much of them is asked for.
+//! How far times and rules go (RFC 4791 §5.2.6, §5.2.7, RFC 7529), and how much of them is asked
+//! for.
 
 use crate::calendars::{AT_NINE, event};
 use crate::house::{House, on_both_engines};

@@ -221,7 +221,8 @@ fn set_transp(how: &str) -> String {
     )
 }
 
-/// R-CAL-4: what is booked takes the time of a room, whatever is said of the calendar that it is in.
+/// R-CAL-4: what is booked takes the time of a room, whatever is said of the calendar that it is
+/// in.
 #[test]
 fn a_room_is_busy_where_it_is_booked() {
     on_both_engines(|house| async move {

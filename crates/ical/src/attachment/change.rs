@@ -1,4 +1,5 @@
-//! Adding, updating and removing (RFC 8607 §3.4 to §3.6).
+//! Objects with an attachment added, updated or removed (RFC 8607 §3.4 to §3.6), in all instances
+//! or some.
 
 use super::instances::{Described, find, instant};
 use super::{AttachmentFault, Instances, id_of};
@@ -12,7 +13,7 @@ use crate::scheduling::parts::Parts;
 type Edit<'e> = &'e dyn Fn(&mut Component) -> bool;
 
 impl CalendarObject {
-    /// The same with an attachment more.
+    /// The object with one more attachment in these instances.
     ///
     /// # Errors
     /// [`AttachmentFault::Instance`].
@@ -29,7 +30,7 @@ impl CalendarObject {
         self.with_edited(instances, &add, limits)
     }
 
-    /// The same with `line` in the place of each ATTACH of an attachment.
+    /// The object with `line` in the place of each ATTACH of an attachment.
     ///
     /// # Errors
     /// [`AttachmentFault::Id`].
@@ -47,10 +48,10 @@ impl CalendarObject {
         }
     }
 
-    /// The same without an attachment.
+    /// The object without an attachment.
     ///
     /// # Errors
-    /// Which of them, where it is not there.
+    /// The fault by which it, or an instance, is not there.
     pub fn without_attachment(
         &self,
         id: &str,

@@ -5,8 +5,8 @@ use crate::line::Line;
 use crate::object::CalendarObject;
 
 impl CalendarObject {
-    /// The same without the inline attachments of more than `bytes_max` bytes, decoded. `None` where
-    /// there are none.
+    /// The same without the inline attachments of more than `bytes_max` bytes, decoded. `None`
+    /// where there are none.
     pub fn without_large_attachments(&self, bytes_max: u64) -> Option<Self> {
         let mut calendar = self.calendar().clone();
         if !calendar.drop_large_attachments(bytes_max) {

@@ -12,9 +12,9 @@ const NAMED_MAX: usize = 100;
 /// Which instances are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instances {
-    /// All of them.
+    /// Every instance.
     All,
-    /// These.
+    /// These instances only.
     These {
         /// Whether the component without RECURRENCE-ID is.
         master: bool,
@@ -50,9 +50,9 @@ impl Instances {
 
 /// Where an instance is described.
 pub(super) enum Described {
-    /// By the component of this number.
+    /// The component at this place among the parts describes it.
     There(usize),
-    /// By the one that recurs.
+    /// The component that recurs describes it, as the occurrence at this instant.
     ByMaster(Timestamp),
 }
 

@@ -24,18 +24,18 @@ use crate::scheduling::parts::Parts;
 /// What names a managed attachment on an ATTACH (RFC 8607 §4.3).
 const ID: &str = "MANAGED-ID";
 
-/// One that is written into an object.
+/// A managed attachment (RFC 8607) as it is written into an object.
 #[derive(Debug, Clone, Copy)]
 pub struct ManagedAttachment<'a> {
-    /// What names it.
+    /// The MANAGED-ID.
     pub id: &'a str,
     /// Where its data is.
     pub uri: &'a str,
-    /// What it is, without parameters.
+    /// The media type, without parameters.
     pub media_type: &'a str,
     /// What it is called; may be empty.
     pub filename: &'a str,
-    /// Bytes.
+    /// The size in bytes.
     pub size_bytes: u64,
 }
 
@@ -56,7 +56,7 @@ impl ManagedAttachment<'_> {
 /// Why attachments of an object cannot be changed so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttachmentFault {
-    /// It has no such instance: CALDAV:valid-rid.
+    /// The object has no such instance: CALDAV:valid-rid.
     Instance,
     /// No instance that is meant has such an attachment: CALDAV:valid-managed-id.
     Id,
@@ -70,16 +70,16 @@ impl CalendarObject {
         ids
     }
 
-    /// The same with what `change` makes of its managed attachments, each with what names it.
-    /// `None` where that is what it was.
+    /// The object with its managed attachments as `change` makes them, which is called with the id
+    /// of each. `None` if nothing changed.
     pub fn with_managed(&self, change: impl FnMut(&str, &mut Line)) -> Option<Component> {
         let mut calendar = self.calendar().clone();
         calendar.change_managed(change);
         (calendar != *self.calendar()).then_some(calendar)
     }
 
-    /// The same with the managed attachments that `old` has, and no others: what attendees put
-    /// (RFC 8607 §3.12.2). `None` where that is what it was.
+    /// The object with the managed attachments that `old` has, and no others: that is what
+    /// attendees may put (RFC 8607 §3.12.2). `None` if nothing changed.
     pub fn with_managed_of(&self, old: &Self, limits: &Limits) -> Option<Component> {
         let (was, is) = (Parts::of(old, limits), Parts::of(self, limits));
         let mut calendar = self.calendar().clone();

@@ -1,4 +1,4 @@
-//! Why bytes are no card.
+//! Why bytes are no vCard that can be stored, by the precondition of RFC 6352 §6.3.2.1 that fails.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 pub enum InvalidCard {
     /// No vCard: CARDDAV:valid-address-data.
     Data(Error),
-    /// It lacks what a card has: CARDDAV:valid-address-data.
+    /// A property that every card needs is missing: CARDDAV:valid-address-data.
     Lacks(&'static str),
     /// A version that is not served: CARDDAV:supported-address-data.
     Version,

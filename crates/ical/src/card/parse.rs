@@ -1,4 +1,4 @@
-//! Cards as they are put and stored.
+//! Parsing of vCards (RFC 6350, RFC 2426), as clients put them and as they are stored.
 
 use super::invalid::InvalidCard;
 use super::old::modernize;
@@ -24,7 +24,7 @@ impl CardVersion {
         }
     }
 
-    /// The version of that name.
+    /// The version that VERSION names, such as `4.0`.
     pub fn find(name: &str) -> Option<Self> {
         [Self::V3, Self::V4].into_iter().find(|version| version.name() == name.trim())
     }
@@ -42,15 +42,15 @@ pub enum CardKind {
 /// What a store keeps of a card beside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardFacts {
-    /// UID
+    /// The UID.
     pub uid: String,
-    /// Whether it is a list.
+    /// Whether it is a single card or a group (RFC 6350 §6.1.4).
     pub kind: CardKind,
-    /// What it is shown as.
+    /// The name that the card is shown under (FN).
     pub formatted_name: String,
 }
 
-/// One card.
+/// A parsed vCard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
     component: Component,
@@ -95,12 +95,12 @@ impl Card {
         Self { component, version }
     }
 
-    /// The VCARD.
+    /// The VCARD as a component.
     pub fn component(&self) -> &Component {
         &self.component
     }
 
-    /// The same to be changed or given away.
+    /// The VCARD as a component, to be changed or given away.
     pub fn into_component(self) -> Component {
         self.component
     }
@@ -110,13 +110,13 @@ impl Card {
         self.version
     }
 
-    /// What names it, everywhere.
+    /// The UID, which names the card everywhere.
     pub fn uid(&self) -> Option<String> {
         let uid = self.component.line("UID").map(|line| line.text().trim().to_owned());
         uid.filter(|uid| !uid.is_empty())
     }
 
-    /// Whether it is a list.
+    /// Whether it is a single card or a group.
     pub fn kind(&self) -> CardKind {
         let kind = self.component.line("KIND");
         let kind = kind.or_else(|| self.component.line("X-ADDRESSBOOKSERVER-KIND"));
@@ -135,7 +135,7 @@ impl Card {
         }
     }
 
-    /// The same card in a version; as it is where it has that already.
+    /// The card converted to a version; unchanged if it has that version already.
     #[must_use]
     pub fn in_version(self, version: CardVersion) -> Self {
         match (self.version, version) {

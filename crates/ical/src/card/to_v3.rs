@@ -1,4 +1,5 @@
-//! 3.0 of 4.0 (RFC 2426; RFC 6350, appendix A).
+//! From vCard 4.0 to 3.0 (RFC 6350 appendix A, RFC 2426), for clients that ask for the older
+//! version.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,5 @@
-//! 4.0 of 3.0 (RFC 6350, appendix A; RFC 2426).
+//! From vCard 3.0 to 4.0 (RFC 6350 appendix A, RFC 2426), for clients that ask for the newer
+//! version.
 
 use std::collections::HashSet;
 

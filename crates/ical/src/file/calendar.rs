@@ -1,4 +1,4 @@
-//! Files of whole calendars (RFC 5545 §3.4).
+//! Files of whole calendars (RFC 5545 §3.4), split into one object for each UID.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,7 +18,7 @@ const PROPERTIES_MAX: usize = 10_000;
 pub struct CalendarFile<'b> {
     name: Option<String>,
     zones: HashMap<(usize, String), &'b [u8]>,
-    /// Of each calendar: the lines that its objects have, too.
+    /// For each calendar of the file, the lines that its objects take over.
     heads: Vec<Vec<&'b [u8]>>,
     groups: Vec<Group<'b>>,
     duplicates: usize,
@@ -38,7 +38,7 @@ struct Group<'b> {
 struct Part<'b> {
     bytes: &'b [u8],
     sequence: u64,
-    /// Where it has none itself.
+    /// A UID of its own, for a component that has none.
     uid: Option<String>,
 }
 

@@ -7,8 +7,8 @@ use crate::line::Line;
 use crate::object::is_text;
 use crate::text::escape_text;
 
-/// The cards of a file of any version, in any of the letters that [`text_of_file`] knows. Those of 2.1 are of 3.0 afterwards; one without a UID gets
-/// one; all others are as they stand there.
+/// The cards of a file of any version, in any of the letters that [`text_of_file`] knows. Those of
+/// 2.1 are of 3.0 afterwards; one without a UID gets one; all others are as they stand there.
 ///
 /// # Errors
 /// What is wrong with the file, or each of the cards that are none.

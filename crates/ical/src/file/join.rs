@@ -16,14 +16,14 @@ pub struct JoinedCalendar {
     out: Vec<u8>,
     /// What was written of each zone, by its name.
     zones: HashMap<String, Vec<u8>>,
-    /// By what is written of them, the names of those that had to get another.
+    /// The new names of time zones whose names were taken, by their definitions.
     renamed: HashMap<Vec<u8>, String>,
     /// By the name they came with, the last number that was given to one of it.
     numbers: HashMap<String, usize>,
 }
 
 impl JoinedCalendar {
-    /// One without objects. `product` is who wrote it.
+    /// A file without objects. `product` becomes the PRODID.
     pub fn new(product: &str) -> Self {
         let mut out = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n".to_vec();
         Line::new("PRODID", escape_text(product)).render(&mut out);
@@ -31,7 +31,7 @@ impl JoinedCalendar {
         Self { out, zones: HashMap::new(), renamed: HashMap::new(), numbers: HashMap::new() }
     }
 
-    /// What people call it; before the first object.
+    /// Writes the name of the calendar; to be called before the first object is added.
     pub fn name(&mut self, name: &str) {
         // RFC 7986 §5.1; programs know it by the name it had before.
         for property in ["NAME", "X-WR-CALNAME"] {
@@ -39,14 +39,14 @@ impl JoinedCalendar {
         }
     }
 
-    /// What people say of it; before the first object.
+    /// Writes the description of the calendar; before the first object.
     pub fn description(&mut self, text: &str) {
         for property in ["DESCRIPTION", "X-WR-CALDESC"] {
             Line::new(property, escape_text(text)).render(&mut self.out);
         }
     }
 
-    /// Its colour; before the first object.
+    /// Writes the colour of the calendar; before the first object.
     pub fn color(&mut self, color: &str) {
         Line::new("X-APPLE-CALENDAR-COLOR", escape_text(color)).render(&mut self.out);
     }
@@ -154,7 +154,7 @@ impl JoinedCalendar {
         std::mem::take(&mut self.out)
     }
 
-    /// The rest of it.
+    /// Ends the file and returns the rest of its bytes.
     pub fn end(mut self) -> Vec<u8> {
         self.out.extend_from_slice(b"END:VCALENDAR\r\n");
         self.out

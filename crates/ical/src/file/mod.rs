@@ -24,14 +24,14 @@ pub use public::public_part;
 use crate::charset::in_utf_8;
 use crate::limits::Limits;
 
-/// What a file may be.
+/// The bounds on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileLimits {
-    /// Bytes of it.
+    /// The most bytes of a file.
     pub bytes_max: usize,
     /// Cards, or components of calendars.
     pub objects_max: usize,
-    /// Bounds on each of them.
+    /// The bounds on each object of a file.
     pub object: Limits,
 }
 
@@ -51,14 +51,14 @@ pub enum FileError {
     TooLarge(usize),
     /// It holds more than it may; how many that is.
     TooMany(usize),
-    /// It cannot be read.
+    /// A line of the file cannot be read.
     Line {
         /// Where, from 1.
         line: usize,
-        /// What is wrong there.
+        /// What is wrong in that line.
         text: String,
     },
-    /// There is nothing in it; what was looked for.
+    /// The file holds none of the components that were looked for, which are named here.
     Empty(&'static str),
 }
 

@@ -8,14 +8,14 @@ use crate::fold::{logical_end, unfold};
 pub(super) struct Piece<'b> {
     /// Where it begins, from 1.
     pub(super) line: usize,
-    /// With its breaks.
+    /// The bytes of the piece, with line breaks.
     pub(super) bytes: &'b [u8],
     /// Whether it begins with BEGIN.
     pub(super) is_component: bool,
 }
 
 impl<'b> Piece<'b> {
-    /// What stands behind BEGIN, in capitals; of a line, its name.
+    /// The name of the component in capitals; of a line, its name.
     pub(super) fn name(&self) -> String {
         let line = unfold(first_line(self.bytes));
         let text = String::from_utf8_lossy(&line);
@@ -26,7 +26,7 @@ impl<'b> Piece<'b> {
         name.trim().to_ascii_uppercase()
     }
 
-    /// What stands between its BEGIN and its END, and no more of it than `max`.
+    /// The pieces between its BEGIN and its END, at most `max` of them.
     pub(super) fn within(&self, max: usize) -> Result<Vec<Piece<'b>>, FileError> {
         let begin = first_line(self.bytes).len();
         let body = self.bytes.get(begin..).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! What of an object anybody may read (R-SHARE-4).
+//! What of an object anybody may read where a calendar is public (R-SHARE-4): private events are
+//! left out, people and alarms removed.
 
 use crate::attachment::is_managed;
 use crate::component::Component;
@@ -6,7 +7,8 @@ use crate::limits::Limits;
 use crate::line::Line;
 use crate::object::ComponentKind;
 
-/// Who takes part, and what became of asking them: addresses that strangers would collect.
+/// The properties that name those who take part, and what became of asking them: strangers would
+/// collect the addresses.
 const PEOPLE: [&str; 3] = ["ORGANIZER", "ATTENDEE", "REQUEST-STATUS"];
 
 /// An object without what is its owner's alone: alarms, people, attachments that the
@@ -45,7 +47,8 @@ pub fn public_part(object: &[u8], limits: &Limits) -> Option<Component> {
     has_part.then_some(calendar)
 }
 
-/// Of what nobody knows there may be any number that say that they recur.
+/// Whether it is a component that calendars know. Of others there may be any number that say that
+/// they recur.
 fn is_of_calendars(part: &Component) -> bool {
     ComponentKind::find(&part.name()).is_some()
 }

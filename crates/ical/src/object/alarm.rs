@@ -1,4 +1,5 @@
-//! When alarms go off (RFC 5545 §3.6.6, §3.8.6).
+//! The instants at which alarms go off (RFC 5545 §3.6.6, §3.8.6): relative to the start or end of
+//! each occurrence, or absolute, with repetitions.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,7 +17,7 @@ pub(crate) struct Alarm {
     trigger: Trigger,
     /// How often it goes off again.
     repeat: u32,
-    /// After how long each time.
+    /// How long after each time it goes off again.
     pause: SignedDuration,
 }
 

@@ -12,9 +12,9 @@ use crate::query::TimeRange;
 /// What is known of an object without looking at it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectFacts {
-    /// UID
+    /// The UID.
     pub uid: String,
-    /// What it is about.
+    /// The kind of component that it holds.
     pub kind: ComponentKind,
     /// The range that all its occurrences lie in, whatever the zone of floating times; both ends
     /// belong to it. [`TimeRange::ALWAYS`] has no end on either side. `None` where no range of
@@ -22,9 +22,9 @@ pub struct ObjectFacts {
     pub span: Option<TimeRange>,
     /// Whether it has more occurrences than one, or might.
     pub recurs: bool,
-    /// Who invites, as it is written; in lower case where it is an address.
+    /// The organizer as it is written; in lower case where it is an address.
     pub organizer: Option<String>,
-    /// Who is invited, in the same way, each once.
+    /// The attendees, in the same form, each once.
     pub attendees: Vec<String>,
     /// Bytes of its largest inline attachment, decoded.
     pub attachment_bytes_max: usize,

@@ -1,4 +1,5 @@
-//! Why bytes are no calendar object.
+//! Why bytes are no calendar object that can be stored, by the precondition of RFC 4791 §5.3.2.1
+//! that fails.
 
 use std::fmt;
 
@@ -11,9 +12,9 @@ pub enum Invalid {
     Data(Error),
     /// A text that is not UTF-8, or lacks what it needs: CALDAV:valid-calendar-data.
     Lacks(&'static str),
-    /// Not what may be one resource: CALDAV:valid-calendar-object-resource.
+    /// The components cannot form one resource: CALDAV:valid-calendar-object-resource.
     Object(&'static str),
-    /// In another calendar than the Gregorian: CALDAV:supported-calendar-data.
+    /// The calendar scale is not Gregorian: CALDAV:supported-calendar-data.
     Scale,
     /// A rule in a calendar that is not known: CALDAV:supported-rscale.
     RuleScale,

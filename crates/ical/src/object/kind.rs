@@ -1,4 +1,4 @@
-//! The kinds of components that a calendar holds.
+//! The kinds of component that a calendar can hold, and sets of them.
 
 /// What a calendar object is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,7 +18,7 @@ pub enum ComponentKind {
 }
 
 impl ComponentKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Event, Self::Todo, Self::Journal, Self::FreeBusy, Self::Availability, Self::Poll];
 
@@ -34,7 +34,7 @@ impl ComponentKind {
         }
     }
 
-    /// The kind of that name, in any case.
+    /// The kind of component of this name, in any case.
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name.trim()))
     }

@@ -32,7 +32,7 @@ impl CalendarObject {
         Self::of(Component::parse(bytes, limits)?)
     }
 
-    /// The same of what is read already.
+    /// The object that an already parsed VCALENDAR is.
     pub fn of(calendar: Component) -> Result<Self, Invalid> {
         if !calendar.is("VCALENDAR") {
             return Err(Invalid::Lacks("VCALENDAR"));
@@ -74,22 +74,22 @@ impl CalendarObject {
         Ok(object)
     }
 
-    /// The VCALENDAR.
+    /// The whole VCALENDAR.
     pub fn calendar(&self) -> &Component {
         &self.calendar
     }
 
-    /// The same to be changed or given away.
+    /// The whole VCALENDAR, to be changed or given away.
     pub fn into_calendar(self) -> Component {
         self.calendar
     }
 
-    /// What it is about.
+    /// The kind of component that it holds.
     pub fn kind(&self) -> ComponentKind {
         self.kind
     }
 
-    /// What names it, everywhere.
+    /// The UID, which names the object everywhere.
     pub fn uid(&self) -> &str {
         &self.uid
     }
@@ -126,8 +126,8 @@ impl CalendarObject {
         Zones::of(&self.calendar, floating, limits)
     }
 
-    /// Whether it says of a time, again and again, more often than `max` in a year, that somebody is
-    /// available (RFC 7953 §8).
+    /// Whether it says of a time, again and again, more often than `max` in a year, that somebody
+    /// is available (RFC 7953 §8).
     pub fn is_available_more_than(&self, max: usize, limits: &Limits) -> Result<bool, Error> {
         let zones = self.zones(TimeZone::UTC, limits);
         for part in self.parts().filter(|_| self.kind == ComponentKind::Availability) {

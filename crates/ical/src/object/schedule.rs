@@ -29,7 +29,7 @@ pub struct Schedule {
 #[derive(Debug, Clone)]
 struct Part {
     timing: Timing,
-    /// Where days of it are counted.
+    /// The time zone in which days are counted.
     zone: Zone,
 }
 
@@ -55,7 +55,7 @@ enum Timing {
 }
 
 impl Schedule {
-    /// That of an object, with floating times as `zones` has them.
+    /// The schedule of an object, with floating times in the zone of `zones`.
     pub fn of(object: &CalendarObject, zones: &Zones, limits: &Limits) -> Result<Self, Error> {
         let zone = |part: &Component| {
             let start = part.line("DTSTART").or_else(|| part.line("DUE"));
@@ -70,22 +70,22 @@ impl Schedule {
         })
     }
 
-    /// What the object is about.
+    /// The kind of component that the object holds.
     pub fn kind(&self) -> ComponentKind {
         self.kind
     }
 
-    /// Its occurrences.
+    /// The occurrences of the object.
     pub fn occurrences(&self) -> &Occurrences {
         &self.occurrences
     }
 
-    /// Whether anything of it overlaps the range.
+    /// Whether anything in the object overlaps the range.
     pub fn overlaps(&self, range: &TimeRange) -> Result<bool, Error> {
         self.overlaps_at(None, range)
     }
 
-    /// Whether the component of that number does.
+    /// Whether the component of this number overlaps the range.
     pub(crate) fn part_overlaps(&self, part: usize, range: &TimeRange) -> Result<bool, Error> {
         self.overlaps_at(Some(part), range)
     }

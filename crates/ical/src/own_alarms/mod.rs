@@ -1,6 +1,6 @@
-//! What of an event or a to-do is one person's alone: alarms (RFC 5545 §3.6.6), and what their program notes
-//! of these. It is taken out of objects and put into them line by line: every other byte stays what and
-//! where it was, whatever order it has.
+//! What of an event or a to-do is one person's alone: alarms (RFC 5545 §3.6.6), and what their
+//! program notes of these. It is taken out of objects and put into them line by line: every other
+//! byte stays what and where it was, whatever order it has.
 
 mod respelled;
 mod same;
@@ -17,8 +17,8 @@ use scan::{Key, Piece};
 const BEGIN: &[u8] = b"BEGIN:VCALENDAR\r\n";
 const END: &[u8] = b"END:VCALENDAR\r\n";
 
-/// QUIRK(Thunderbird): when an alarm was dismissed, and until when it was put off, stands in the event; the second
-/// for each instance, whose time follows the name.
+/// QUIRK(Thunderbird): when an alarm was dismissed, and until when it was put off, stands in the
+/// event; the second for each instance, whose time follows the name.
 const NOTES: [&str; 2] = ["X-MOZ-LASTACK", "X-MOZ-SNOOZE-TIME"];
 
 /// Whether a property of this name, which is in capitals, is one person's alone.
@@ -28,24 +28,24 @@ fn is_note(name: &str) -> bool {
 
 /// The alarms that one person has in the components of an object, with their notes.
 ///
-/// A component that is not named has the alarms of its master, and no notes: an occurrence becomes a
-/// component of its own with all that it had.
+/// A component that is not named has the alarms of its master, and no notes: an occurrence becomes
+/// a component of its own with all that it had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnAlarms {
     parts: BTreeMap<Key, Own>,
 }
 
-/// Those of one component, as they were written.
+/// The alarms of one component, as they were written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Own {
-    /// RECURRENCE-ID.
+    /// The RECURRENCE-ID; empty for the master.
     instance: Vec<u8>,
     notes: Vec<u8>,
     alarms: Vec<u8>,
 }
 
 impl OwnAlarms {
-    /// Those that stand in an object, or in what [`render`](Self::render) made.
+    /// The alarms in an object, or in what [`render`](Self::render) wrote.
     pub fn of(object: &[u8]) -> Self {
         let mut parts: BTreeMap<Key, Own> = BTreeMap::new();
         for piece in scan::pieces(object) {
@@ -61,7 +61,7 @@ impl OwnAlarms {
         all
     }
 
-    /// Leaves out what is so without being said.
+    /// Removes what would be so without being said.
     fn leave_out_what_follows(&mut self) {
         let masters: BTreeMap<Key, Vec<u8>> = self
             .parts
@@ -83,8 +83,8 @@ impl OwnAlarms {
         self.parts.is_empty()
     }
 
-    /// All of them as an object of these components with nothing else in them; empty where there is none.
-    /// The same alarms make the same bytes, in whatever order their components stood.
+    /// All of them as an object of these components with nothing else in them; empty where there is
+    /// none. The same alarms make the same bytes, in whatever order their components stood.
     pub fn render(&self) -> Vec<u8> {
         if self.is_empty() {
             return Vec::new();
@@ -101,8 +101,8 @@ impl OwnAlarms {
         out
     }
 
-    /// An object with these alarms in the place of all that it has: notes behind the properties of their
-    /// component, alarms at its end.
+    /// An object with these alarms in the place of all that it has: notes behind the properties of
+    /// their component, alarms at its end.
     pub fn apply(&self, object: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(object.len());
         let pieces = scan::pieces(object);
@@ -125,7 +125,7 @@ impl OwnAlarms {
         out
     }
 
-    /// Those of components that the object does not have under their keys.
+    /// The alarms of components that the object does not have under the same key.
     fn respelled(&self, pieces: &[Piece<'_>]) -> Respelled<'_> {
         let there = pieces.iter().filter_map(|piece| match piece {
             Piece::Part(part) => Some(&part.key),
@@ -135,7 +135,8 @@ impl OwnAlarms {
         Respelled::of(self.parts.keys().filter(|key| !there.contains(key)))
     }
 
-    /// What the component of this key has.
+    /// The notes and the alarms kept for the component of this key. An instance with no entry
+    /// of its own has the alarms of the component that recurs.
     fn in_part(&self, key: &Key, respelled: &Respelled<'_>) -> (&[u8], &[u8]) {
         let known = self.parts.get(key);
         let known = known.or_else(|| self.parts.get(respelled.find(key)?));

@@ -1,4 +1,5 @@
-//! Occurrences whose RECURRENCE-ID another program spells otherwise.
+//! Finds an occurrence whose RECURRENCE-ID another program spells otherwise, such as in UTC in
+//! place of a time zone.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -42,8 +43,8 @@ impl<'k> Respelled<'k> {
         Self { meant }
     }
 
-    /// The only one that means the same instant, or where the zone of one of both is not known, says
-    /// the same time; better one with the same RANGE.
+    /// The only one that means the same instant, or where the zone of one of both is not known,
+    /// says the same time; better one with the same RANGE.
     pub(super) fn find(&self, key: &Key) -> Option<&'k Key> {
         if self.meant.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! Whether two objects differ in nothing but alarms.
+//! Tells whether two objects differ in nothing but alarms.
 
 use crate::component::Component;
 use crate::limits::Limits;
@@ -11,10 +11,10 @@ use super::is_note;
 /// QUIRK(Thunderbird): X-MOZ-GENERATION counts how often.
 const RAISED: [&str; 3] = ["DTSTAMP", "LAST-MODIFIED", "X-MOZ-GENERATION"];
 
-/// Whether one object says what another does but for alarms and what is noted of them. What programs write
-/// anew with every alarm makes no difference, nor what another program only writes otherwise: the order of
-/// properties, its own name, the description of a time zone that everybody knows. What cannot be read says
-/// something else.
+/// Whether one object says what another does but for alarms and what is noted of them. What
+/// programs write anew with every alarm makes no difference, nor what another program only writes
+/// otherwise: the order of properties, its own name, the description of a time zone that everybody
+/// knows. What cannot be read says something else.
 pub fn is_same_but_alarms(one: &[u8], other: &[u8], limits: &Limits) -> bool {
     let read = |object| Component::parse(object, limits).ok().map(|calendar| said(&calendar, 0));
     match (read(one), read(other)) {
@@ -62,7 +62,7 @@ fn spelled(line: &Line) -> Spelled {
     (line.name().to_owned(), line.value().to_owned(), parameters)
 }
 
-/// Of a calendar: who wrote it, and what is so without being said (RFC 5545 §3.7.1).
+/// Whether a line of a calendar says who wrote it, or what holds without it (RFC 5545 §3.7.1).
 fn is_default(line: &Line) -> bool {
     match line.name() {
         "PRODID" => true,

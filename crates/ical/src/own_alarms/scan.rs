@@ -1,5 +1,5 @@
-//! The content lines of an object, sorted by whose they are. Nothing is refused: what cannot be read
-//! as a line is one like any other.
+//! The content lines of an object, sorted by whose they are. Nothing is refused: what cannot be
+//! read as a line is one like any other.
 
 use crate::fold::{logical_lines, unfold};
 use crate::limits::Limits;
@@ -12,7 +12,7 @@ use super::is_note;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) kind: ComponentKind,
-    /// Of RECURRENCE-ID: its value, TZID and RANGE.
+    /// The value, TZID and RANGE of RECURRENCE-ID.
     pub(super) instance: Option<[String; 3]>,
 }
 
@@ -26,7 +26,7 @@ impl Key {
         self.instance.is_none()
     }
 
-    /// That of the series that it is an occurrence of.
+    /// The key of the series that it is an occurrence of.
     pub(super) fn master(&self) -> Self {
         Self { kind: self.kind, instance: None }
     }
@@ -43,16 +43,16 @@ pub(super) enum Piece<'b> {
 /// The lines of one component.
 pub(super) struct Part<'b> {
     pub(super) key: Key,
-    /// RECURRENCE-ID.
+    /// The RECURRENCE-ID, if it has one.
     pub(super) instance: Option<&'b [u8]>,
-    /// What stands before the first component within it, its beginning included, but for notes.
+    /// The lines before the first component within it, BEGIN included and notes left out.
     pub(super) properties: Vec<&'b [u8]>,
     /// Components within it but for alarms, and what stands behind them.
     pub(super) within: Vec<&'b [u8]>,
-    /// What is noted of alarms.
+    /// The lines that note something about alarms.
     pub(super) notes: Vec<&'b [u8]>,
     pub(super) alarms: Vec<&'b [u8]>,
-    /// Its end; empty where it has none.
+    /// The end of the component; empty where it has none.
     pub(super) end: &'b [u8],
 }
 

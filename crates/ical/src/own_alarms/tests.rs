@@ -185,7 +185,8 @@ fn no_bytes_are_lost_and_none_make_it_panic() {
         let shown = own.apply(&bytes);
         is_same_but_alarms(&bytes, &shown, &Limits::DEFAULT);
         if crate::Component::parse(&bytes, &Limits::DEFAULT).is_ok() {
-            // Only the order changes, and of several that claim to be one component all but the first.
+            // Only the order changes, and of several that claim to be one component all but the
+            // first.
             let bare = OwnAlarms::default().apply(&bytes);
             assert!(OwnAlarms::of(&bare).is_empty());
             assert_eq!(OwnAlarms::of(&own.render()), own);

@@ -20,26 +20,26 @@ const COMPONENTS_MAX: usize = 1_000;
 /// What somebody says of their availability, in several places.
 #[derive(Debug, Clone)]
 pub struct Availability {
-    /// What is asked about.
+    /// The range that is asked about.
     range: Span,
-    /// By how little it counts.
+    /// The components by their priority, from the one that counts least.
     by_priority: BTreeMap<u8, Vec<Said>>,
     count: usize,
 }
 
-/// What one component says.
+/// What one VAVAILABILITY says.
 #[derive(Debug, Clone)]
 struct Said {
-    /// Of which time.
+    /// The span of time that it is about.
     scope: Span,
     /// What all of it is that is not available. `None`: free.
     busy: Option<Busy>,
-    /// In order, and apart.
+    /// The spans in which they are available, ascending and apart.
     available: Vec<Span>,
 }
 
 impl Availability {
-    /// Nothing yet, about what `busy` is about.
+    /// An empty availability, for the range that `busy` is about.
     pub fn new(busy: &BusyTimes) -> Self {
         let range = busy.range();
         Self { range: (range.start, range.end), by_priority: BTreeMap::new(), count: 0 }

@@ -29,9 +29,9 @@ const UNKEPT_BYTES: usize = 1024;
 /// What every object that matches a filter is like, as far as a store knows it without looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preselection {
-    /// It is about this.
+    /// Components of this kind only.
     pub kind: Option<ComponentKind>,
-    /// It touches this range.
+    /// Components that overlap this range only.
     pub range: Option<TimeRange>,
     /// Nothing else is asked: an object of the kind whose [`Schedule`] overlaps the range matches.
     pub is_all: bool,
@@ -87,7 +87,7 @@ struct Evaluation<'e> {
     schedule: &'e Schedule,
     zones: &'e Zones,
     pace: Pace<'e>,
-    /// Of long lines, by their addresses.
+    /// Long lines in the form that is compared, by their addresses.
     kept: RefCell<HashMap<*const Line, Compared<'e>>>,
 }
 

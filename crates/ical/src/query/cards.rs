@@ -51,18 +51,18 @@ impl CardFilter {
     }
 }
 
-/// What one filter has seen so far.
+/// What one filter has found among the lines read so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
     is_there: bool,
     matches: bool,
 }
 
-/// What tests see of a line.
+/// A content line as the tests compare it.
 #[derive(Debug)]
 struct ReadLine<'l> {
     text: Compared<'l>,
-    /// Of its value.
+    /// The length of its value in bytes.
     bytes: usize,
     parameters: Vec<Parameter>,
 }

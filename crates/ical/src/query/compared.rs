@@ -15,9 +15,9 @@ const UNASKED_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Compared<'t> {
     text: Cow<'t, str>,
-    /// Of one that is not short.
+    /// The text under i;ascii-casemap, made once, unless it is short.
     upper: OnceCell<String>,
-    /// Of one that is not ASCII.
+    /// The text under i;unicode-casemap, made once, unless it is ASCII.
     unicode: OnceCell<String>,
 }
 

@@ -1,4 +1,5 @@
-//! Parts of objects (RFC 4791 §9.6).
+//! The parts of an object that a report asks for (RFC 4791 §9.6): components and properties by
+//! name, expanded or limited to a range.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,7 @@ use crate::text::split_list;
 use crate::time::{DAY_SECS, Duration, Period, Time, Value};
 use crate::zone::Zones;
 
-/// What makes a component recur.
+/// The properties that make a component recur.
 const RECURRENCE: [&str; 4] = ["RRULE", "RDATE", "EXDATE", "EXRULE"];
 
 impl CalendarSelection {
@@ -96,7 +97,7 @@ fn expand(
     Ok(calendar)
 }
 
-/// One occurrence as a component.
+/// An occurrence of a series as a component of its own.
 fn instance(part: &Component, one: &Occurrence, recurs: bool, zones: &Zones) -> Component {
     let mut instance = part.clone();
     instance.lines.retain(|line| !RECURRENCE.contains(&line.name()));

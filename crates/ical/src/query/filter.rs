@@ -3,12 +3,12 @@
 use super::range::TimeRange;
 use super::text_match::TextMatch;
 
-/// Whether something has to be there.
+/// Whether something is to be there, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence<T> {
-    /// It may not (`is-not-defined`).
+    /// It must not be there (`is-not-defined`).
     Absent,
-    /// It has to, and be like this.
+    /// It must be there and pass this test.
     Present(T),
 }
 
@@ -24,67 +24,67 @@ pub enum Quantifier {
 /// `comp-filter` (RFC 4791 §9.7.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentFilter {
-    /// Of the component.
+    /// The name of the component.
     pub name: String,
-    /// What is asked of it.
+    /// The test of the component.
     pub test: Presence<ComponentTest>,
 }
 
 /// What a component has to be like; all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ComponentTest {
-    /// When it takes place.
+    /// The range in which it has to take place.
     pub time_range: Option<TimeRange>,
-    /// What its properties are like.
+    /// Tests of the properties.
     pub properties: Vec<PropertyFilter>,
-    /// What stands within it.
+    /// Tests of the components within it.
     pub components: Vec<ComponentFilter>,
 }
 
 /// `prop-filter` (RFC 4791 §9.7.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyFilter {
-    /// Of the property.
+    /// The name of the property.
     pub name: String,
-    /// What is asked of it.
+    /// The test of the property.
     pub test: Presence<PropertyTest>,
 }
 
 /// What one property of the name has to be like; all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertyTest {
-    /// Its value.
+    /// The test of the value.
     pub value: ValueTest,
-    /// Its parameters.
+    /// Tests of the parameters.
     pub parameters: Vec<ParameterFilter>,
 }
 
 /// What a value has to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueTest {
-    /// Anything.
+    /// Any value.
     Any,
     /// A time within a range.
     Time(TimeRange),
-    /// A text.
+    /// A value that matches this text.
     Text(TextMatch),
 }
 
 /// `param-filter` (RFC 4791 §9.7.3, RFC 6352 §10.5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterFilter {
-    /// Of the parameter.
+    /// The name of the parameter.
     pub name: String,
-    /// Whether it is there, and its text.
+    /// Whether it has to be there, and with which text.
     pub test: Presence<Option<TextMatch>>,
 }
 
 /// `filter` of an address book (RFC 6352 §10.5). Without any property filter, every card is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardFilter {
-    /// How many of the filters have to hold.
+    /// Whether all filters have to hold, or one.
     pub quantifier: Quantifier,
-    /// What the properties are like.
+    /// Tests of the properties.
     pub properties: Vec<CardPropertyFilter>,
 }
 
@@ -93,19 +93,19 @@ pub struct CardFilter {
 pub struct CardPropertyFilter {
     /// The group before the name, if one is asked for; in capitals.
     pub group: Option<String>,
-    /// Of the property.
+    /// The name of the property.
     pub name: String,
-    /// What is asked of it.
+    /// The test of the property.
     pub test: Presence<CardPropertyTest>,
 }
 
 /// What one property of the name has to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardPropertyTest {
-    /// How many of the tests have to hold.
+    /// Whether all tests have to hold, or one.
     pub quantifier: Quantifier,
-    /// Of its value.
+    /// Tests of the value.
     pub texts: Vec<TextMatch>,
-    /// Of its parameters.
+    /// Tests of the parameters.
     pub parameters: Vec<ParameterFilter>,
 }

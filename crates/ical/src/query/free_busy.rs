@@ -15,11 +15,11 @@ use crate::zone::Zones;
 /// How busy: FBTYPE (RFC 5545 §3.2.9), without FREE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Busy {
-    /// BUSY-TENTATIVE
+    /// BUSY-TENTATIVE.
     Tentative,
-    /// BUSY
+    /// BUSY.
     Busy,
-    /// BUSY-UNAVAILABLE
+    /// BUSY-UNAVAILABLE.
     Unavailable,
 }
 
@@ -51,7 +51,7 @@ const PERIODS_MAX: usize = 100_000;
 #[derive(Debug, Clone)]
 pub struct BusyTimes {
     range: TimeRange,
-    /// Whose they are, as [`calendar_user`] has it.
+    /// The addresses of the owner, in the form of [`calendar_user`].
     users: Vec<String>,
     periods: Vec<(Timestamp, Timestamp, Busy)>,
 }
@@ -63,7 +63,7 @@ impl BusyTimes {
         Self { range, users, periods: Vec::new() }
     }
 
-    /// What they are told of.
+    /// The range that the busy times are of.
     pub fn range(&self) -> TimeRange {
         self.range
     }
@@ -78,7 +78,7 @@ impl BusyTimes {
         self.add_in_steps(object, schedule, zones, &mut { usize::MAX })
     }
 
-    /// The same in so many steps at most, as [`Occurrences::within_steps`] counts them.
+    /// Like `add`, within a number of steps, as [`Occurrences::within_steps`] counts them.
     ///
     /// [`Occurrences::within_steps`]: crate::Occurrences::within_steps
     pub fn add_in_steps(

@@ -1,4 +1,4 @@
-//! `time-range` (RFC 4791 §9.9).
+//! Ranges of time, as `time-range` (RFC 4791 §9.9) and other elements give them: half open, in UTC.
 
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ impl TimeRange {
         is_one.then_some(range).ok_or(Error::Value("time range"))
     }
 
-    /// The same as expansions take it.
+    /// The range in the form that expansion takes.
     pub fn window(&self) -> Range<Timestamp> {
         self.start..self.end
     }

@@ -7,7 +7,7 @@ use super::range::TimeRange;
 pub struct CalendarSelection {
     /// Which components and properties; all without it.
     pub component: Option<ComponentSelection>,
-    /// What becomes of recurrence.
+    /// Whether recurrence is expanded or limited.
     pub recurrence: RecurrenceSelection,
     /// `limit-freebusy-set`: which FREEBUSY values.
     pub free_busy: Option<TimeRange>,
@@ -20,10 +20,10 @@ impl CalendarSelection {
     }
 }
 
-/// What becomes of recurrence.
+/// Whether recurrence is expanded or limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RecurrenceSelection {
-    /// Nothing.
+    /// Nothing is selected: everything is sent as stored.
     #[default]
     AsStored,
     /// `expand`: each occurrence of the range is a component of its own, in UTC.
@@ -35,27 +35,27 @@ pub enum RecurrenceSelection {
 /// Everything, or some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which<T> {
-    /// `allprop`, `allcomp`
+    /// All of them (`allprop`, `allcomp`).
     All,
-    /// Those.
+    /// Only these.
     Some(Vec<T>),
 }
 
 /// `comp` (RFC 4791 §9.6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentSelection {
-    /// Of the component, in capitals.
+    /// The name of the component, in capitals.
     pub name: String,
-    /// Which of its properties.
+    /// The properties of it that are wanted.
     pub properties: Which<PropertySelection>,
-    /// Which of the components within it.
+    /// The components within it that are wanted.
     pub components: Which<ComponentSelection>,
 }
 
 /// `prop` (RFC 4791 §9.6.4, RFC 6352 §10.4.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PropertySelection {
-    /// Of the property, in capitals.
+    /// The name of the property, in capitals.
     pub name: String,
     /// Whether its value is wanted, too.
     pub with_value: bool,

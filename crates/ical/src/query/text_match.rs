@@ -16,7 +16,7 @@ pub enum Collation {
 }
 
 impl Collation {
-    /// The one of that identifier.
+    /// The collation of this identifier (RFC 4790).
     pub fn find(identifier: &str) -> Option<Self> {
         Some(match identifier.trim() {
             "i;ascii-casemap" => Self::AsciiCasemap,
@@ -74,10 +74,10 @@ pub enum MatchKind {
     EndsWith,
 }
 
-/// One test of a text.
+/// A test of a text: a needle, a collation, and whether the result is negated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextMatch {
-    /// As the collation compares it.
+    /// The needle, in the form that the collation compares.
     key: String,
     collation: Collation,
     kind: MatchKind,
@@ -105,7 +105,7 @@ impl TextMatch {
         self.finds(text) != self.negate
     }
 
-    /// The same without the negation.
+    /// Whether the text matches, before negation.
     pub(super) fn finds(&self, text: &Compared<'_>) -> bool {
         let wanted = self.key.as_bytes();
         text.with_key(self.collation, |key| match self.kind {

@@ -46,10 +46,10 @@ pub(super) struct Place {
     year: i64,
     pub(super) month: Month,
     month_days: i64,
-    /// Of the month, from 1.
+    /// The day of the month, from 1.
     pub(super) day: i64,
     year_days: i64,
-    /// From 1.
+    /// The day of the year, from 1.
     year_day: i64,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Master {
     pub(super) except: Exceptions,
 }
 
-/// EXDATE.
+/// The EXDATE values of a series.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Exceptions {
     instants: Vec<Timestamp>,

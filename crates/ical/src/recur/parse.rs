@@ -13,7 +13,8 @@ use crate::time::Value;
 /// LIMIT: times of one period of a rule: a year of quarters of an hour, and some.
 const TIMES_MAX: usize = 50_000;
 
-/// LIMIT: days of a year, in the calendar whose years are longest: a leap month, and the year whole.
+/// LIMIT: days of a year, in the calendar whose years are longest: a leap month, and the year
+/// whole.
 const YEAR_DAYS_MAX: i16 = 385;
 
 /// LIMIT: weeks that begin in such a year.

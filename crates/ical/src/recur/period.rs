@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use super::rule::{Frequency, Rule};
 
-/// One period, and the next.
+/// A period of a rule (a day, week, month or year), and the way to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period {
     /// Its first instant: of a year, the first of January, or what is that in the calendar of the

@@ -1,4 +1,4 @@
-//! What a recurrence rule says.
+//! Recurrence rules (RFC 5545 §3.3.10, RFC 7529): the parts of RRULE as values that are in range.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::calendar::{Place, day_of};
 use super::scale::Scale;
 use crate::time::Value;
 
-/// FREQ.
+/// The unit of the rule: FREQ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Frequency {
     /// SECONDLY
@@ -31,7 +31,7 @@ pub enum Frequency {
 /// not have (RFC 7529 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Skip {
-    /// There is none, as in RFC 5545.
+    /// The date is left out, as in RFC 5545.
     #[default]
     Omit,
     /// The month or day before is taken.
@@ -40,7 +40,7 @@ pub enum Skip {
     Forward,
 }
 
-/// One value of BYMONTH.
+/// A value of BYMONTH: a month, or a leap month (RFC 7529 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Month {
     /// From 1, leap months not counted.
@@ -50,7 +50,7 @@ pub struct Month {
 }
 
 impl Month {
-    /// One that is no leap month.
+    /// A month that is no leap month.
     pub fn regular(number: i8) -> Self {
         Self { number, is_leap: false }
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Month {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Until(pub Value);
 
-/// One value of BYDAY.
+/// A value of BYDAY: a weekday, and which one of the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByDay {
     /// The first, second … of the month or year; from its end below 0; 0: each of them.
@@ -78,23 +78,23 @@ pub struct ByDay {
 /// A rule. Numbers stand in ascending order, each of them once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// RSCALE
+    /// The calendar system: RSCALE.
     pub scale: Scale,
-    /// FREQ
+    /// The unit: FREQ.
     pub frequency: Frequency,
     /// INTERVAL, from 1
     pub interval: u32,
     /// COUNT, from 1
     pub count: Option<u32>,
-    /// UNTIL
+    /// The last instant, inclusive: UNTIL.
     pub until: Option<Until>,
-    /// BYSECOND
+    /// The seconds: BYSECOND.
     pub by_second: Vec<i8>,
-    /// BYMINUTE
+    /// The minutes: BYMINUTE.
     pub by_minute: Vec<i8>,
-    /// BYHOUR
+    /// The hours: BYHOUR.
     pub by_hour: Vec<i8>,
-    /// BYDAY
+    /// The weekdays: BYDAY.
     pub by_day: Vec<ByDay>,
     /// BYMONTHDAY, -31 to 31
     pub by_month_day: Vec<i8>,
@@ -106,9 +106,9 @@ pub struct Rule {
     pub by_month: Vec<Month>,
     /// BYSETPOS, in the range of BYYEARDAY
     pub by_set_pos: Vec<i16>,
-    /// WKST
+    /// The first day of the week: WKST.
     pub week_start: Weekday,
-    /// SKIP
+    /// What becomes of dates that do not exist: SKIP.
     pub skip: Skip,
 }
 
@@ -146,7 +146,7 @@ impl Rule {
         self.scale.is_gregorian() && self.skip == Skip::Omit
     }
 
-    /// The same without times of the day.
+    /// The rule without its times of day.
     pub(super) fn of_days(self) -> Self {
         let (by_hour, by_minute, by_second) = (Vec::new(), Vec::new(), Vec::new());
         Self { by_hour, by_minute, by_second, ..self }

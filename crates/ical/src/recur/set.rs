@@ -18,7 +18,7 @@ use crate::zone::{CLOCKS_APART, Zones};
 /// LIMIT: instances with RANGE=THISANDFUTURE of one object. For each, the series is followed anew.
 const FROM_THERE_MAX: usize = 200;
 
-/// One of them.
+/// An occurrence: when it begins and ends, and which component describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
     /// When it would be by the rule: what RECURRENCE-ID names it by. In the zone of the start of
@@ -52,7 +52,7 @@ impl Occurrence {
 pub struct Occurrences {
     limits: Limits,
     master: Option<Master>,
-    /// By instant of the RECURRENCE-ID.
+    /// Overridden instances, by the instant of RECURRENCE-ID.
     overridden: BTreeMap<Timestamp, Single>,
     /// RANGE=THISANDFUTURE, by instant, ascending.
     from_there: Vec<(Timestamp, Single)>,
@@ -71,7 +71,7 @@ struct Candidate<'c> {
     length: Option<Length>,
 }
 
-/// What is asked of an expansion.
+/// The function that an expansion calls for each occurrence; it may end the expansion.
 type Visit<'v> = &'v mut dyn FnMut(Occurrence) -> ControlFlow<()>;
 
 impl Occurrences {
@@ -180,16 +180,16 @@ impl Occurrences {
         all.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)))
     }
 
-    /// Those that overlap the window, in order of their start.
+    /// The occurrences that overlap the window, in order of their start.
     ///
     /// [`Error::Endless`] where finding them would cost more than the limits allow.
     pub fn within(&self, window: &Range<Timestamp>) -> Result<Vec<Occurrence>, Error> {
         self.such(window, |one| one.overlaps(window))
     }
 
-    /// The same in so many steps at most, from which those it took are taken away: times that are looked
-    /// at, and days and times that rules are tried with. A rule with COUNT is followed from its start,
-    /// wherever the window is.
+    /// The same in so many steps at most, from which those it took are taken away: times that are
+    /// looked at, and days and times that rules are tried with. A rule with COUNT is followed from
+    /// its start, wherever the window is.
     ///
     /// [`Error::Endless`] where that is not enough, or costs more than the limits allow.
     pub fn within_steps(
@@ -208,7 +208,7 @@ impl Occurrences {
         Ok(found)
     }
 
-    /// Those among what touches the window that are such, in order of their start.
+    /// The occurrences that touch the window and pass the test, in order of their start.
     ///
     /// [`Error::Endless`] as above.
     pub(crate) fn such(
@@ -253,7 +253,7 @@ impl Occurrences {
         self.each_in_steps(component, window, &mut { usize::MAX }, visit)
     }
 
-    /// The same in so many steps.
+    /// Like `each`, within a number of steps.
     fn each_in_steps(
         &self,
         component: Option<usize>,

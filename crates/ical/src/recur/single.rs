@@ -1,4 +1,5 @@
-//! When one component takes place, recurrence apart.
+//! When a component takes place by itself, recurrence apart: its start, its length and its time
+//! zone.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,18 +8,18 @@ use crate::error::Error;
 use crate::time::{Duration, Time, Value};
 use crate::zone::{Zone, Zones};
 
-/// A day on which daylight saving ends (RFC 5545 §3.3.6). Where a zone goes over the date line a day
-/// is as good as twice as long, once; there is room for that in what the reach of a set adds.
+/// A day on which daylight saving ends (RFC 5545 §3.3.6). Where a zone goes over the date line a
+/// day is as good as twice as long, once; there is room for that in what the reach of a set adds.
 const LONG_DAY_SECS: i64 = 25 * 3_600;
 
-/// What one component says of its own time.
+/// The times of one component, without what its rule adds.
 #[derive(Debug, Clone)]
 pub(super) struct Single {
     pub(super) component: usize,
     /// RECURRENCE-ID, or the start.
     pub(super) id: Time,
     pub(super) start: Time,
-    /// Of the start.
+    /// The time zone of the start.
     pub(super) zone: Zone,
     pub(super) length: Length,
     /// A task that is due on the date it begins on, or that is due on a date and begins nowhere: it
@@ -29,9 +30,9 @@ pub(super) struct Single {
 /// How long it takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Length {
-    /// As the calendar and the clock count.
+    /// A length in days and time of day, counted by the calendar: a day may last 23 or 25 hours.
     Nominal(Duration),
-    /// In seconds that pass.
+    /// A length in exact seconds.
     Exact(SignedDuration),
 }
 
@@ -70,7 +71,7 @@ impl Single {
         Ok(Some(Self { component: at, id: start.clone(), start, zone, length, is_due_at_begin }))
     }
 
-    /// When the first of it begins.
+    /// The instant at which the first occurrence begins.
     pub(super) fn begin(&self) -> Timestamp {
         self.zone.instant(self.start.value.civil())
     }
@@ -96,8 +97,9 @@ impl Length {
         day.checked_add(rest).unwrap_or(Timestamp::MAX)
     }
 
-    /// No occurrence takes longer. RFC 5545 §3.3.6: a duration may have a sign, for alarms; where
-    /// an event has such a one, it takes no time, where it begins.
+    /// An upper bound on how long any occurrence of this length takes: a nominal day counts 25
+    /// hours, for the day on which clocks are set back. Negative durations, which RFC 5545 §3.3.6
+    /// allows for alarms, count as zero: such an event ends where it begins.
     pub(super) fn longest(self) -> SignedDuration {
         let length = match self {
             Self::Exact(exact) => exact,

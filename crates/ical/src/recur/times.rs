@@ -1,4 +1,5 @@
-//! The local times that a rule makes, in order.
+//! The local times that a recurrence rule makes, ascending. How many days and times are tried is
+//! bounded.
 
 use std::collections::VecDeque;
 
@@ -82,8 +83,8 @@ impl Times {
         }
     }
 
-    /// Ends behind `time`, or a little later. A rule that names a day which never comes is then no dearer
-    /// than one that makes times.
+    /// Has the iterator end behind `time`, or a little later. A rule that names a day which never
+    /// comes is then no dearer than one that makes times.
     pub fn end_by(&mut self, time: DateTime) {
         self.horizon = Some(time);
     }
@@ -217,7 +218,7 @@ fn whole_intervals(rule: &Rule, from: DateTime, to: DateTime) -> i64 {
     secs / unit_secs / i64::from(rule.interval)
 }
 
-/// What finding the days of a period costs.
+/// The work of finding the days of one period, in days to be tested.
 fn days_cost(rule: &Rule) -> usize {
     let days = match rule.frequency {
         Frequency::Yearly if !rule.by_week_no.is_empty() => WEEKS_DAYS_MAX,
@@ -276,7 +277,7 @@ impl Clock {
     }
 }
 
-/// BYSETPOS.
+/// Applies BYSETPOS: the times of a period at these positions.
 fn positions(rule: &Rule, times: Vec<DateTime>) -> Vec<DateTime> {
     if rule.by_set_pos.is_empty() {
         return times;

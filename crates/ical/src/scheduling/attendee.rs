@@ -14,7 +14,7 @@ use crate::object::{CalendarObject, calendar_user};
 /// LIMIT: instances that are refused one by one.
 const REFUSED_MAX: usize = 50;
 
-/// What is sent.
+/// The messages that a change by an attendee sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttendeeChange {
     /// The object to be stored; `None` where it is deleted.
@@ -127,10 +127,10 @@ fn is_elsewhere(part: &Component, at: Timestamp, new: &Parts<'_>) -> bool {
     id.value.is_date() == start.value.is_date() && new.zones.instant(&start) != at
 }
 
-/// RFC 5546 §2.1.4: SEQUENCE is the organizer's, and so is DTSTAMP of what they sent. What is stored says
-/// with which number the attendee was asked, so that the next answer has it too, and what the organizer says
-/// next is newer. QUIRK(DAVx5): an exception that it makes has SEQUENCE:1, whatever the series has; other
-/// programs leave it out. Most write when they put it into DTSTAMP.
+/// RFC 5546 §2.1.4: SEQUENCE is the organizer's, and so is DTSTAMP of what they sent. What is
+/// stored says with which number the attendee was asked, so that the next answer has it too, and
+/// what the organizer says next is newer. QUIRK(DAVx5): an exception that it makes has SEQUENCE:1,
+/// whatever the series has; other programs leave it out. Most write when they put it into DTSTAMP.
 fn keep_numbers(old: &Parts<'_>, new: &Parts<'_>, stored: &mut Component) {
     let kind = new.object.kind().name();
     let parts = stored.components.iter_mut().filter(|part| part.is(kind));

@@ -42,7 +42,7 @@ pub(super) fn cancel(existing: &Parts<'_>, message: &Parts<'_>) -> Result<Compon
     Ok(assemble(existing.object.calendar(), Some(message.object.calendar()), parts))
 }
 
-/// What is there of what is cancelled.
+/// The component of the stored copy that a CANCEL for this instance is about, if it has one.
 fn known_of<'o>(
     existing: &Parts<'o>,
     instance: Instance,
@@ -65,8 +65,8 @@ fn is_stale_cancel(known: &Component, news: &Component) -> bool {
     news.line("SEQUENCE").is_some() && sequence(news) < sequence(known) || is_cancelled(known)
 }
 
-/// Whether the end of a whole is one of an instance alone, too. Whoever is left with some of a series
-/// hears of its end, and of these after that; the first may come again.
+/// Whether the end of a whole is one of an instance alone, too. Whoever is left with some of a
+/// series hears of its end, and of these after that; the first may come again.
 fn is_news_alone(known: &Component, news: &Component) -> bool {
     let age = |part: &Component| {
         (sequence(part), time_of(part, "DTSTAMP").map(|time| time.value.civil()))
@@ -93,14 +93,14 @@ fn end(known: &mut Component, news: &Component) {
     }
 }
 
-/// What is left of a copy.
+/// A stored copy while components and instances are taken out of it.
 struct Left<'e, 'o> {
     existing: &'e Parts<'o>,
-    /// In the order of what there is.
+    /// The remaining components, in the order of the stored copy.
     parts: Vec<(Instance, Component)>,
     /// Instances whose components go.
     out: HashSet<Timestamp>,
-    /// From where on all of them go.
+    /// The instant from which on all instances are cancelled.
     out_from: Option<Timestamp>,
 }
 

@@ -14,9 +14,9 @@ use crate::zone::Zones;
 /// What one component is, compared with what it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
-    /// Nothing about its time.
+    /// Its time did not change.
     None,
-    /// There is less of it: who agreed to the rest still does.
+    /// It takes place less: who agreed to the rest still does.
     Narrowed,
     /// It is at another time, or at more times: everybody is asked anew.
     Rescheduled,
@@ -61,7 +61,7 @@ pub(super) fn change(
     }
 }
 
-/// The same of what makes instances, and not of what takes some of them out.
+/// Like `change`, for the properties that make instances, not for those that take some out.
 fn change_of_series(
     old: &Component,
     old_in: &Parts<'_>,
@@ -165,8 +165,8 @@ fn is_shorter(old: &str, new: &str) -> bool {
 const VOLATILE: [&str; 6] =
     ["DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE", "TRANSP", "REQUEST-STATUS"];
 
-/// QUIRK(Thunderbird): it writes down which reminders were dismissed or put off, and how often it did;
-/// the second for each instance, whose time follows the name.
+/// QUIRK(Thunderbird): it writes down which reminders were dismissed or put off, and how often it
+/// did; the second for each instance, whose time follows the name.
 const REMINDERS: [&str; 3] = ["X-MOZ-LASTACK", "X-MOZ-SNOOZE-TIME", "X-MOZ-GENERATION"];
 
 /// Whether a property is about reminders of one reader, and concerns nobody else.
@@ -204,7 +204,8 @@ pub(super) fn invites(part: &Component, user: &str) -> bool {
     lines.any(|line| calendar_user(line.value()) == user && Agent::of(line) == Agent::Server)
 }
 
-/// Everybody of whom the same is true.
+/// The attendees of the component that the server schedules for: SCHEDULE-AGENT is SERVER or absent
+/// (RFC 6638 §7.1).
 pub(super) fn served(part: &Component) -> HashSet<String> {
     let lines = part.lines_named("ATTENDEE").filter(|line| Agent::of(line) == Agent::Server);
     lines.map(|line| calendar_user(line.value())).collect()

@@ -13,14 +13,14 @@ use crate::object::CalendarObject;
 /// What an invitation is answered with.
 #[derive(Debug, Clone, Copy)]
 pub enum Decision<'d> {
-    /// It is refused as a whole.
+    /// The meeting is declined as a whole.
     Decline,
     /// It is accepted, but for the instances that RECURRENCE-ID names by these instants.
     AcceptBut(&'d BTreeSet<Timestamp>),
 }
 
-/// A copy with the answers of its owner in it. `None` where one for each instance that is refused would
-/// make more of it than an object may be: nothing has been made then.
+/// A copy with the answers of its owner in it. `None` where one for each instance that is refused
+/// would make more of it than an object may be: nothing has been made then.
 pub fn decided(
     copy: &CalendarObject,
     decision: Decision<'_>,
@@ -57,8 +57,8 @@ pub fn decided(
     Some(assemble(copy.calendar(), None, parts))
 }
 
-/// Whether what is made of the series for instances that are refused fits into an object, with what is
-/// there already.
+/// Whether what is made of the series for instances that are refused fits into an object, with what
+/// is there already.
 fn has_room(known: &Parts<'_>, refused: &BTreeSet<Timestamp>, scene: &Scene<'_>) -> bool {
     let Some(master) = known.master() else { return true };
     let made = refused.iter().filter(|at| known.find(Some(**at)).is_none()).count();

@@ -1,4 +1,5 @@
-//! Delegation (RFC 5546 §3.2.2.3, §4.2.5): whoever does not come themselves names who comes instead.
+//! Delegation (RFC 5546 §3.2.2.3, §4.2.5): whoever does not come themselves names who comes
+//! instead.
 
 use super::message::{Message, Method, Outgoing};
 use super::organizer::request_for;
@@ -9,15 +10,15 @@ use crate::component::Component;
 use crate::line::Line;
 use crate::object::{CalendarObject, calendar_user};
 
-/// LIMIT: delegates in one component. Those above it are not invited: whoever has many addresses could
-/// make a meeting so large that its organizer cannot change it any more.
+/// LIMIT: delegates in one component. Those above it are not invited: whoever has many addresses
+/// could make a meeting so large that its organizer cannot change it any more.
 const DELEGATES_MAX: usize = 20;
 
 /// What a delegate says of themselves that is taken over.
 const SAID: [&str; 3] = ["CN", "CUTYPE", "ROLE"];
 
-/// RFC 5546 §3.2.3, §4.2.5: whoever delegates names those who come instead, and these are invited, until
-/// they answer for themselves. Whoever does not any more takes none of them back.
+/// RFC 5546 §3.2.3, §4.2.5: whoever delegates names those who come instead, and these are invited,
+/// until they answer for themselves. Whoever does not any more takes none of them back.
 pub(super) fn delegate(part: &mut Component, user: &Users, reply: &Component, answer: &Line) {
     let Some(own) = user.attendee_mut(part) else { return };
     let named = values(answer, "DELEGATED-TO").to_vec();
@@ -44,9 +45,9 @@ pub(super) fn delegate(part: &mut Component, user: &Users, reply: &Component, an
     }
 }
 
-/// RFC 5546 §3.2.3: an answer may be that of a delegate, and come before the delegator's. They take part
-/// where they name somebody who does, and who has not said that another comes, or nobody. Of these only
-/// one for each: anybody can write of themselves that they come instead.
+/// RFC 5546 §3.2.3: an answer may be that of a delegate, and come before the delegator's. They take
+/// part where they name somebody who does, and who has not said that another comes, or nobody. Of
+/// these only one for each: anybody can write of themselves that they come instead.
 pub(super) fn admit(part: &mut Component, user: &Users, answer: &Line) -> Result<(), Ignored> {
     if user.organize(part) || is_full(part) {
         return Err(Ignored::NotInvited);
@@ -66,8 +67,8 @@ pub(super) fn admit(part: &mut Component, user: &Users, answer: &Line) -> Result
     Ok(())
 }
 
-/// RFC 5546 §4.2.5, §4.2.7: where all declined to whom somebody delegated, it is theirs to answer again,
-/// or to delegate to others. `user` is who answered: the delegate, or the delegator.
+/// RFC 5546 §4.2.5, §4.2.7: where all declined to whom somebody delegated, it is theirs to answer
+/// again, or to delegate to others. `user` is who answered: the delegate, or the delegator.
 pub(super) fn ask_again(part: &mut Component, user: &Users) {
     let Some(own) = user.attendee(part) else { return };
     let mut asked: Vec<String> = values(own, "DELEGATED-FROM").to_vec();
@@ -89,8 +90,9 @@ pub(super) fn ask_again(part: &mut Component, user: &Users) {
     }
 }
 
-/// RFC 5546 §4.2.7: whoever delegates to others of whom their copy knows that they declined is asked
-/// again, as the organizer does who hears of it. `stored` is what is going to be stored of `new`.
+/// RFC 5546 §4.2.7: whoever delegates to others of whom their copy knows that they declined is
+/// asked again, as the organizer does who hears of it. `stored` is what is going to be stored of
+/// `new`.
 pub(super) fn take_back(old: &Parts<'_>, new: &Parts<'_>, stored: &mut Component, user: &Users) {
     let kind = new.object.kind().name();
     let parts = stored.components.iter_mut().filter(|part| part.is(kind));
@@ -121,8 +123,8 @@ fn take_back_of(known: &Component, part: &mut Component, user: &Users) {
     ask_again(part, user);
 }
 
-/// Requests to those whom an answer asks again: who had delegated before, or says so in it, and whose
-/// delegates have all declined. `from` is who answered.
+/// Requests to those whom an answer asks again: who had delegated before, or says so in it, and
+/// whose delegates have all declined. `from` is who answered.
 pub fn requests_anew(
     before: &CalendarObject,
     answer: &Message,
@@ -155,8 +157,8 @@ pub fn requests_anew(
     requests.collect()
 }
 
-/// The answer that a new version of a meeting leaves an attendee with: what they said, unless it was
-/// that others come, who all declined.
+/// The answer that a new version of a meeting leaves an attendee with: what they said, unless it
+/// was that others come, who all declined.
 pub(super) fn keep_own_answer(known: &Component, new: &mut Component, user: &Users) {
     let Some(own) = user.attendee(known) else { return };
     let Some(answer) = own.parameter("PARTSTAT").map(str::to_owned) else { return };

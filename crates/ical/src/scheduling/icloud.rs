@@ -1,6 +1,7 @@
-//! QUIRK(iCloud): Apple invites by mail in the name of addresses that it makes up. The author of the mail is
-//! `noreply@email.apple.com`; ORGANIZER is `2_`, a token, `@imip.me.com`, with the real address as its EMAIL
-//! (RFC 7986 §6.2). Each message about one UID may have another token; answers go to the newest.
+//! QUIRK(iCloud): Apple invites by mail in the name of addresses that it makes up. The author of
+//! the mail is `noreply@email.apple.com`; ORGANIZER is `2_`, a token, `@imip.me.com`, with the real
+//! address as its EMAIL (RFC 7986 §6.2). Each message about one UID may have another token; answers
+//! go to the newest.
 
 use super::parts::Parts;
 use crate::component::Component;
@@ -9,11 +10,11 @@ use crate::object::{CalendarObject, calendar_user};
 
 /// What follows `@` in the addresses of its organizers.
 const ORGANIZERS: &str = "imip.me.com";
-/// The same of the authors of its mail.
+/// The domain of the authors of that service's mail.
 const AUTHORS: &str = "email.apple.com";
 
-/// Whether a mail by `author`, who was found to be who they say, may speak for an ORGANIZER: both are
-/// iCloud's.
+/// Whether a mail by `author`, who was found to be who they say, may speak for an ORGANIZER: both
+/// are iCloud's.
 pub fn is_of_icloud(organizer: &Line, author: &str) -> bool {
     is_at(organizer.value(), ORGANIZERS) && is_at(author, AUTHORS)
 }

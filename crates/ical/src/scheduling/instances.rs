@@ -1,4 +1,4 @@
-//! Which instants are instances of a series.
+//! Which instants are instances of a series, without expanding it further than needed.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -9,14 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::recur::{Occurrence, Occurrences};
 use crate::zone::Zones;
 
-/// LIMIT: how often one series is followed. Where it is counted that is from its start, and there may be
-/// tens of thousands of instants to ask for: those that are said beforehand are found out together.
+/// LIMIT: how often one series is followed. Where it is counted that is from its start, and there
+/// may be tens of thousands of instants to ask for: those that are said beforehand are found out
+/// together.
 const FOLLOWED_MAX: usize = 8;
 
 /// What was found out of one series, and what is going to be asked.
 #[derive(Default)]
 pub(super) struct Instances {
-    /// Nothing where it cannot be followed.
+    /// The series; `None` where it cannot be followed.
     series: OnceCell<Option<Occurrences>>,
     known: RefCell<HashMap<Timestamp, bool>>,
     expected: RefCell<Vec<Timestamp>>,
@@ -29,8 +30,8 @@ impl Instances {
         self.expected.borrow_mut().extend(instants);
     }
 
-    /// Whether there is an instance at an instant, overridden or not; `None` where that is not to be
-    /// found out.
+    /// Whether there is an instance at an instant, overridden or not; `None` where that is not to
+    /// be found out.
     pub(super) fn has(
         &self,
         at: Timestamp,

@@ -44,8 +44,8 @@ pub fn keep_answers(
     CalendarObject::of(calendar).unwrap_or_else(|_| put.clone())
 }
 
-/// RFC 6638 §4.2: an answer about one instance has made a component of it, which the client does not
-/// know. What else has been said of an instance, and is not said any more, is taken away.
+/// RFC 6638 §4.2: an answer about one instance has made a component of it, which the client does
+/// not know. What else has been said of an instance, and is not said any more, is taken away.
 fn answered_alone(stored: &Parts<'_>, new: &Parts<'_>, scene: &Scene<'_>) -> Vec<Component> {
     // LIMIT: what is larger than an object may be is refused anyway.
     let mut room = scene.limits.bytes_max;
@@ -111,8 +111,8 @@ impl<'k> Answers<'k> {
     }
 }
 
-/// RFC 5546 §3.2.3: who has come to it by an answer. An organizer is told of them by another tag, and
-/// may leave them out.
+/// RFC 5546 §3.2.3: who has come to it by an answer. An organizer is told of them by another tag,
+/// and may leave them out.
 fn keep_delegates(part: &mut Component, known: &Component, scene: &Scene<'_>) {
     if scene.users.organize(known) {
         return;

@@ -1,4 +1,4 @@
-//! Messages (RFC 5546 §1.4, §3).
+//! iTIP messages (RFC 5546 §1.4, §3): read from what came, and made to be sent.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,11 +14,11 @@ use crate::time::Value;
 /// What a message wants, of those that are sent and understood here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// An invitation, or news of it.
+    /// REQUEST: an invitation, or a change of the meeting.
     Request,
     /// An answer to it.
     Reply,
-    /// Its end.
+    /// CANCEL: the end of the meeting, or of instances.
     Cancel,
 }
 
@@ -32,17 +32,17 @@ impl Method {
         }
     }
 
-    /// The method of that name.
+    /// The method of this name, in any case.
     pub fn find(name: &str) -> Option<Self> {
         let all = [Self::Request, Self::Reply, Self::Cancel];
         all.into_iter().find(|method| method.name().eq_ignore_ascii_case(name.trim()))
     }
 }
 
-/// One that came.
+/// A message that came in.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// What it wants.
+    /// The METHOD of the message.
     pub method: Method,
     /// What it is about, without METHOD.
     pub object: CalendarObject,
@@ -93,19 +93,19 @@ impl Message {
     }
 }
 
-/// One that is to be sent.
+/// A message to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// To whom, as the object has it.
+    /// The calendar user address of the recipient, as the object has it.
     pub to: String,
-    /// What it wants.
+    /// The METHOD of the message.
     pub method: Method,
     /// The VCALENDAR, with METHOD.
     pub calendar: Component,
 }
 
 impl Outgoing {
-    /// The same as it arrives. `None` where it is too large to be read.
+    /// The message as its recipient reads it. `None` where it is too large to be read.
     pub fn arrived(&self) -> Option<Message> {
         let mut calendar = self.calendar.clone();
         calendar.lines.retain(|line| line.name() != "METHOD");
@@ -134,8 +134,8 @@ impl Outgoing {
     }
 }
 
-/// A component as others may see it: without alarms and what is remembered of them, and without what is between a client and its
-/// server (RFC 6638 §7: these parameters are not sent).
+/// A component as others may see it: without alarms and what is remembered of them, and without
+/// what is between a client and its server (RFC 6638 §7: these parameters are not sent).
 fn as_sent(mut part: Component, now: Timestamp) -> Component {
     part.components.retain(|inner| !inner.is("VALARM"));
     part.lines.retain(|line| !is_of_reminders(line));

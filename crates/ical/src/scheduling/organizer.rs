@@ -15,7 +15,7 @@ use crate::object::{CalendarObject, calendar_user};
 /// LIMIT: instances that are cancelled one by one. Of more, the whole is sent.
 const CANCELLED_MAX: usize = 20;
 
-/// What is stored, and what is sent.
+/// The outcome of a change by the organizer: the object to store and the messages to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrganizerChange {
     /// The object to be stored: SEQUENCE and PARTSTAT as the rules want them. `None` where it is
@@ -78,8 +78,8 @@ pub fn organizer_change_with<E>(
     }))
 }
 
-/// What was put, without what the server remembers of answers: that is not a program's to say, nor is it
-/// true of the copy of another meeting.
+/// What was put, without what the server remembers of answers: that is not a program's to say, nor
+/// is it true of the copy of another meeting.
 fn as_put(new: &CalendarObject) -> Component {
     let mut calendar = new.calendar().clone();
     let lines = calendar.components.iter_mut().flat_map(|part| part.lines.iter_mut());
@@ -129,12 +129,12 @@ fn settle(old: &CalendarObject, new: &CalendarObject, scene: &Scene<'_>) -> Comp
 
 /// What others are going to be told with the number of another component, or against one.
 struct Told {
-    /// Of instances that are again as the series has them: these are told of with the number of
-    /// the whole.
+    /// The SEQUENCE for instances that are again as the series has them: they are told of with the
+    /// number of the whole.
     taken_back: u64,
-    /// Who is in the whole no more, and may be in instances of it.
+    /// Attendees who are no longer in the whole meeting, but may be in instances of it.
     leavers: HashSet<String>,
-    /// With which the whole ends for these.
+    /// The SEQUENCE with which the whole meeting is cancelled for these.
     end: u64,
 }
 
@@ -164,8 +164,8 @@ impl Told {
     }
 }
 
-/// RFC 6638 §7.3: how messages fared is the server's to say, and with which numbers people were asked
-/// and have answered. Programs that do not know of it, or have not read it yet, leave it out.
+/// RFC 6638 §7.3: how messages fared is the server's to say, and with which numbers people were
+/// asked and have answered. Programs that do not know of it, or have not read it yet, leave it out.
 fn keep_statuses(part: &mut Component, known: &Component) {
     for line in part.lines.iter_mut().filter(|line| line.name() == "ATTENDEE") {
         let user = calendar_user(line.value());

@@ -28,7 +28,7 @@ pub(crate) struct Parts<'o> {
     places: HashMap<Instance, usize>,
     limits: Limits,
     excepted: OnceCell<Vec<Timestamp>>,
-    /// Of the one that recurs: they are asked for each who is invited.
+    /// The instances of the recurring component: they are asked for once for each attendee.
     instances: Instances,
     /// What is left of the one that recurs, before an instant.
     ended: RefCell<HashMap<Timestamp, Option<Component>>>,
@@ -98,18 +98,18 @@ impl<'o> Parts<'o> {
         self.expect_these(of.iter().filter_map(|(instance, _)| instance));
     }
 
-    /// The same of some instants.
+    /// Like `expect`, for these instants only.
     pub(crate) fn expect_these(&self, instants: impl Iterator<Item = Timestamp>) {
         self.instances.expect(instants);
     }
 
-    /// Whether the one that recurs has such an instance, overridden or not. Whoever asks for more than
-    /// a few says so before.
+    /// Whether the one that recurs has such an instance, overridden or not. Whoever asks for more
+    /// than a few says so before.
     pub(crate) fn has_instance(&self, at: Timestamp) -> bool {
         self.find_instance(at).unwrap_or(false)
     }
 
-    /// The same; `None` where that is not to be found out.
+    /// Like `has_instance`; `None` where that cannot be found out.
     pub(super) fn find_instance(&self, at: Timestamp) -> Option<bool> {
         self.instances.has(at, &self.zones, || {
             Occurrences::of(&[self.master()?], &self.zones, &self.limits).ok()
@@ -121,7 +121,7 @@ impl<'o> Parts<'o> {
         self.instance_of(self.master()?, at)
     }
 
-    /// The same of a component that recurs.
+    /// Like `instance_of_master`, of any component that recurs.
     pub(super) fn instance_of(&self, master: &Component, at: Timestamp) -> Option<Component> {
         let start = time_of(master, "DTSTART")?;
         let zone = self.zones.zone_of(&start);

@@ -19,15 +19,15 @@ use crate::object::{CalendarObject, calendar_user};
 /// Why a message changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ignored {
-    /// What is known is as new, or newer.
+    /// The stored copy is as new as the message, or newer.
     Stale,
     /// The person does not take part.
     NotInvited,
-    /// It is about something that is not there.
+    /// The message is about a meeting that the calendar does not hold.
     Unknown,
-    /// Somebody else organizes what is there.
+    /// The stored copy has another organizer.
     OtherOrganizer,
-    /// It is no message of that kind.
+    /// The message has another method.
     OtherMethod,
     /// What it says has no room in the meeting.
     TooLarge,
@@ -141,8 +141,8 @@ fn line_mut<'c>(part: &'c mut Component, name: &str) -> Option<&'c mut Line> {
     part.lines.iter_mut().find(|line| line.name() == name)
 }
 
-/// An instance that was something else, and is as the series has it now, needs no component: one would
-/// stay as it is where the series changes.
+/// An instance that was something else, and is as the series has it now, needs no component: one
+/// would stay as it is where the series changes.
 fn leave_to_series(
     existing: &Parts<'_>,
     message: &Parts<'_>,

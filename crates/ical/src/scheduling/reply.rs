@@ -156,9 +156,9 @@ impl<'e, 'o> Answered<'e, 'o> {
     }
 }
 
-/// The least number of an answer that counts: that of the last one, and of the last time that somebody
-/// was asked for. QUIRK(DAVx5, others): the answer for one instance has a number of its own, so that it
-/// is the time it says that tells whether it is to another one.
+/// The least number of an answer that counts: that of the last one, and of the last time that
+/// somebody was asked for. QUIRK(DAVx5, others): the answer for one instance has a number of its
+/// own, so that it is the time it says that tells whether it is to another one.
 fn least(instance: Instance, own: &Line) -> u64 {
     let answered = sequence_said(own, ANSWERED_SEQUENCE);
     match instance {
@@ -169,8 +169,8 @@ fn least(instance: Instance, own: &Line) -> u64 {
 
 /// Whether an answer with an older number is to another time.
 ///
-/// DEVIATION(RFC 5546 §2.1.5): the number of a series grows with each instance that is taken out of it.
-/// Who is told of that alone goes on to answer with the number they have.
+/// DEVIATION(RFC 5546 §2.1.5): the number of a series grows with each instance that is taken out of
+/// it. Who is told of that alone goes on to answer with the number they have.
 fn is_elsewhere(
     instance: Instance,
     (reply, message): (&Component, &Parts<'_>),
@@ -186,12 +186,12 @@ fn is_elsewhere(
     }
 }
 
-/// LIMIT: bytes that an answer may add to a meeting, as often as a meeting may have bytes: what it says
-/// goes into every instance it is about, some of which are made of the whole meeting for it. More is
-/// reckoned than comes to stand there.
+/// LIMIT: bytes that an answer may add to a meeting, as often as a meeting may have bytes: what it
+/// says goes into every instance it is about, some of which are made of the whole meeting for it.
+/// More is reckoned than comes to stand there.
 const GROWTH_MAX: usize = 4;
 
-/// What is left of that.
+/// How many bytes an answer may still add.
 struct Room(usize);
 
 impl Room {
@@ -201,8 +201,8 @@ impl Room {
     }
 }
 
-/// What an answer adds to one instance, at most: addresses of delegates stand in two lines, and that of
-/// the delegator in each of theirs.
+/// What an answer adds to one instance, at most: addresses of delegates stand in two lines, and
+/// that of the delegator in each of theirs.
 fn bytes_added(reply: &Component, answer: &Line) -> usize {
     let said: usize = reply.lines_named("ATTENDEE").map(Line::bytes).sum();
     said * 2 + delegates_named(answer) * answer.value().len()

@@ -645,7 +645,8 @@ fn answers_given_at_once_are_by_instance() {
     assert_eq!(lines(&answered, &["ATTENDEE;PARTSTAT=DECLINED:mailto:cy"]).len(), 2);
 }
 
-/// An instance that is refused is made of the whole series: what has no room for all of them is not made.
+/// An instance that is refused is made of the whole series: what has no room for all of them is not
+/// made.
 #[test]
 fn answers_by_instance_fill_no_memory() {
     let start: jiff::Timestamp = "2026-01-19T09:00:00Z".parse().unwrap();

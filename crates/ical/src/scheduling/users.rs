@@ -66,18 +66,18 @@ impl Users {
 /// What somebody is in an object (RFC 6638 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// They invite.
+    /// The owner is the organizer.
     Organizer,
-    /// They are invited, and answer by way of the server.
+    /// The owner is an attendee, who answers by way of the server.
     Attendee,
-    /// It is no scheduling object of theirs.
+    /// It is no scheduling object of the owner's.
     Neither,
 }
 
 /// In whose name, when and within what something happens.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'s> {
-    /// Whose calendar it is.
+    /// The addresses of the calendar's owner.
     pub users: &'s Users,
     /// The time: DTSTAMP of messages.
     pub now: Timestamp,
@@ -94,12 +94,13 @@ pub enum Agent {
     Server,
     /// The program that put the object.
     Client,
-    /// Nobody.
+    /// No one.
     Nobody,
 }
 
 impl Agent {
-    /// That of an ORGANIZER or ATTENDEE. RFC 6638 §7.1: what is not known is NONE.
+    /// The SCHEDULE-AGENT of an ORGANIZER or ATTENDEE. RFC 6638 §7.1: an unknown one counts as
+    /// NONE.
     pub fn of(line: &Line) -> Self {
         match line.parameter("SCHEDULE-AGENT").map(str::to_ascii_uppercase).as_deref() {
             None | Some("SERVER") => Self::Server,
@@ -130,11 +131,11 @@ pub fn unknown_forces(put: &CalendarObject, property: &str) -> Vec<String> {
     users
 }
 
-/// A parameter of ATTENDEE, between the server and itself: the SEQUENCE with which somebody was asked
-/// for another time. It stands in the organizer's copy, and is not sent.
+/// A parameter of ATTENDEE, between the server and itself: the SEQUENCE with which somebody was
+/// asked for another time. It stands in the organizer's copy, and is not sent.
 pub(super) const ASKED_SEQUENCE: &str = "X-POSTHORN-ASKED";
 
-/// The same of the last that they answered with, where that is above 0.
+/// Such a parameter for the last SEQUENCE that they answered with, where that is above 0.
 pub(super) const ANSWERED_SEQUENCE: &str = "X-POSTHORN-ANSWERED";
 
 /// Takes both away.

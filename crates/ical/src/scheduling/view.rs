@@ -94,7 +94,7 @@ impl View {
         self.parts.is_empty()
     }
 
-    /// Whether all of it is cancelled.
+    /// Whether the whole meeting is cancelled.
     pub(super) fn is_over(&self) -> bool {
         !self.is_empty() && self.parts.iter().all(|(_, part)| is_cancelled(part))
     }

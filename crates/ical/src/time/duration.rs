@@ -1,4 +1,4 @@
-//! DURATION (RFC 5545 §3.3.6).
+//! DURATION (RFC 5545 §3.3.6): nominal days and exact seconds, with one sign for both.
 
 use jiff::civil::DateTime;
 

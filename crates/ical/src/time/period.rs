@@ -1,4 +1,4 @@
-//! PERIOD (RFC 5545 §3.3.9).
+//! PERIOD (RFC 5545 §3.3.9): a start with an end or a duration.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,7 +21,7 @@ pub struct Period {
 pub enum End {
     /// By its time, in the zone of the start.
     At(Value),
-    /// By its length.
+    /// After this duration.
     After(Duration),
 }
 

@@ -64,7 +64,7 @@ impl Value {
         matches!(self, Self::Date(_))
     }
 
-    /// The same kind of value at another time.
+    /// A value of the same kind at another time.
     #[must_use]
     pub fn at(self, time: DateTime) -> Self {
         match self {
@@ -90,7 +90,7 @@ impl std::fmt::Display for Value {
 /// A value with the zone that its property names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Time {
-    /// The value.
+    /// The value itself.
     pub value: Value,
     /// TZID, where one is named and means something: dates and UTC have none.
     pub zone: Option<String>,

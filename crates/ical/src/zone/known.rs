@@ -16,7 +16,7 @@ const CHANGES_MAX: usize = 2_000;
 const FIRST_YEAR: i16 = 1970;
 /// Rules that hold up to here are taken to hold for ever.
 const LAST_YEAR: i16 = 2099;
-/// So many years in a row make a rule.
+/// How many years in a row have to follow a pattern for it to become a rule.
 const YEARS_OF_RULE: usize = 12;
 
 /// A change of a clock.
@@ -24,7 +24,7 @@ const YEARS_OF_RULE: usize = 12;
 pub struct ZoneChange {
     /// What it is called from then on: `CET`.
     pub name: String,
-    /// When.
+    /// The instant of the change.
     pub onset: Timestamp,
     /// Seconds east of Greenwich before,
     pub from: i32,

@@ -1,4 +1,5 @@
-//! From local times to instants (RFC 5545 §3.3.5, §3.6.5).
+//! Time zones: from local times to instants (RFC 5545 §3.3.5, §3.6.5), by the IANA database or by
+//! VTIMEZONE.
 
 mod described;
 mod known;
@@ -21,12 +22,12 @@ use crate::time::{Time, Value};
 /// Between the clocks of the world that are furthest apart: UTC-12:00 and UTC+14:00.
 pub(crate) const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(26);
 
-/// One time zone.
+/// A time zone, of the IANA database or as an object defines it.
 #[derive(Debug, Clone)]
 pub enum Zone {
-    /// Of the IANA database.
+    /// A zone of the IANA database.
     Known(TimeZone),
-    /// As the object itself says.
+    /// A zone as the object itself defines it.
     Own(Arc<Observances>),
 }
 
@@ -97,7 +98,7 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// Those of a VCALENDAR. Floating times are taken as times in `floating`.
+    /// The zones of a VCALENDAR. Floating times are taken as times in `floating`.
     pub fn of(calendar: &Component, floating: impl Into<Zone>, limits: &Limits) -> Self {
         let mut own = HashMap::new();
         for component in calendar.components_named("VTIMEZONE").take(ZONES_MAX) {
@@ -146,7 +147,7 @@ impl Zones {
         }
     }
 
-    /// The same with another zone for floating times.
+    /// The zones with another one for floating times.
     #[must_use]
     pub fn seen_from(&self, floating: impl Into<Zone>) -> Self {
         Self { own: Arc::clone(&self.own), floating: floating.into() }

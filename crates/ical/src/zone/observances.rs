@@ -48,16 +48,16 @@ struct Observance {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Change {
-    /// In seconds from 1970, UTC.
+    /// The instant of the change, in seconds from 1970, UTC.
     at_secs: i64,
-    /// What the clock showed then.
+    /// The local time that clocks showed at that instant.
     local: DateTime,
     from_secs: i64,
     to_secs: i64,
 }
 
 impl Observances {
-    /// `None` where nothing can be made of it.
+    /// Reads the observances of a VTIMEZONE; `None` where no time can be told from them.
     pub(super) fn of(component: &Component, limits: &Limits) -> Option<Self> {
         let named = |part: &&Component| part.is("STANDARD") || part.is("DAYLIGHT");
         let parts = component.components.iter().filter(named).take(OBSERVANCES_MAX);

@@ -1,4 +1,5 @@
-//! SETACL, DELETEACL, GETACL, LISTRIGHTS and MYRIGHTS (RFC 4314 §3).
+//! SETACL, DELETEACL, GETACL, LISTRIGHTS and MYRIGHTS (RFC 4314 §3). Whether the user may is asked
+//! in storage; whoever has no right is answered as if there were no mailbox.
 
 use storage::{AclChange, Mailbox, Rights};
 

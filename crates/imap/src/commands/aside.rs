@@ -1,4 +1,5 @@
-//! What takes time beside what is read.
+//! Work that blocks, off the async threads: reading from the store, and sorting, searching or
+//! rendering what was read. Absent: writing, which has its own queue in storage.
 
 use storage::{StorageError, Store};
 

@@ -42,7 +42,7 @@ impl<'s> Batches<'s> {
         self
     }
 
-    /// The same for an answer that gives whole messages so many times.
+    /// The same batches for an answer that gives whole messages this many times.
     pub(super) fn giving(mut self, copies: Copies) -> Self {
         self.copies = self.copies.map(|one| one.max(copies));
         self

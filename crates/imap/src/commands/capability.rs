@@ -1,4 +1,4 @@
-//! CAPABILITY (RFC 9051 §6.1.1).
+//! CAPABILITY (RFC 9051 §6.1.1): what this server offers to this client in its present state.
 
 use super::{Ctx, Reply};
 use crate::error::Result;

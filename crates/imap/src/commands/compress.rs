@@ -1,4 +1,4 @@
-//! COMPRESS (RFC 4978 §3).
+//! COMPRESS (RFC 4978 §3): everything after the tagged OK is compressed, in both directions.
 
 use super::{Ctx, Reply};
 use crate::error::{CommandError, Result};

@@ -136,19 +136,19 @@ pub(super) fn run_cancel(ctx: &mut Ctx<'_>, tags: &[Tag]) -> Result<Reply> {
     Ok(Reply::done())
 }
 
-/// What is asked for of messages that came.
+/// The attributes that NOTIFY or UPDATE asks for of messages that have just come.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
-    /// Their sequence numbers.
+    /// The sequence numbers of those messages.
     pub(super) seqs: NumberSet,
-    /// At least one.
+    /// The attributes to fetch; at least one.
     pub(super) fetch: Vec<FetchAttribute>,
 }
 
 /// Tells what has changed in the results of searches since the client was last told: to be
 /// called after it was told of the changes that caused it. What cannot be found out now is told
-/// later. What is to be told of those that are among the `new` messages, or came before and were not
-/// told of.
+/// later. What is to be told of those that are among the `new` messages, or came before and were
+/// not told of.
 pub(super) async fn refresh(
     shared: &Shared,
     state: &mut State,
@@ -255,8 +255,8 @@ fn fresh(known: &Snapshot, context: &Context) -> NumberSet {
         fresh.insert_range(known.exists() - diff.appended + 1, known.exists());
     }
     if context.key.uses_last_uid() {
-        // Where `*` is another message, a range to it, from wherever, holds all that it held, but for
-        // the last message of then and of now.
+        // Where `*` is another message, a range to it, from wherever, holds all that it held, but
+        // for the last message of then and of now.
         let last =
             [context.seen.as_ref(), known].map(|snapshot| snapshot.by_seq(snapshot.exists()));
         for entry in last.into_iter().flatten() {

@@ -1,4 +1,5 @@
-//! CREATE (RFC 9051 §6.3.4) with USE (RFC 6154 §3).
+//! CREATE (RFC 9051 §6.3.4) with USE (RFC 6154 §3). Storage makes the mailbox; the answer tells its
+//! MAILBOXID.
 
 use storage::{AccountTx, MailboxName, SpecialUse};
 

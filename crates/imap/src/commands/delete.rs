@@ -1,4 +1,5 @@
-//! DELETE (RFC 9051 §6.3.5); R-FOLD-3 decides what remains.
+//! DELETE (RFC 9051 §6.3.5). Storage decides what remains (R-FOLD-3); here the session leaves the
+//! mailbox if it had it open, and hears of it at once if it speaks IMAP4rev2.
 
 use storage::WriteTx;
 

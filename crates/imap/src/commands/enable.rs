@@ -1,4 +1,6 @@
-//! ENABLE (RFC 9051 §6.3.1).
+//! ENABLE (RFC 9051 §6.3.1). What is switched on stays so for the connection; names that are
+//! unknown or switched off for the client are passed over, and the ENABLED response names what is
+//! new.
 
 use super::{Ctx, Reply};
 use crate::error::Result;

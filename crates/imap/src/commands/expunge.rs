@@ -42,7 +42,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Resul
     Ok(message_limit::reply(ctx, reached, Reply { code: modseq, ..Reply::done() }))
 }
 
-/// Those that would be expunged: they are what is counted.
+/// The messages among them that would be expunged, for the limit on messages of a command.
 fn deleted_of(known: &Snapshot, seqs: &NumberSet) -> NumberSet {
     let entries = seqs.ranges().iter().flat_map(|&(first, last)| known.entries(first..=last));
     let deleted = |entry: &Entry<'_>| entry.flags().system.contains(SystemFlags::DELETED);

@@ -83,11 +83,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: FetchArgs) -> Result<Reply> {
     Ok(message_limit::reply(ctx, reached, Reply::done()))
 }
 
-/// What became of an answer so far.
+/// How far a FETCH came, and what it left out.
 struct Sent {
     /// Messages that the client has got all of and that are still to be marked.
     read: UidSet,
-    /// Nothing asked for had to be left out.
+    /// Whether nothing that was asked for had to be left out.
     is_whole: bool,
     /// No message was erased under a session that was not told yet.
     is_complete: bool,
@@ -264,8 +264,8 @@ async fn answer(
     Ok(())
 }
 
-/// Sends a batch; `read` gets what is to be marked of it, once that has left: what waits in a buffer
-/// is lost with the connection, and nobody has read it.
+/// Sends a batch; `read` gets what is to be marked of it, once that has left: what waits in a
+/// buffer is lost with the connection, and nobody has read it.
 async fn send_batch(
     connection: &mut Connection,
     ready: &Rendered,
@@ -317,8 +317,9 @@ async fn answer_from_view(
 /// client asks for the rest itself.
 pub(super) const NEWS_BYTES: usize = 1024 * 1024;
 
-/// FETCH responses of messages that came, as NOTIFY or a search with UPDATE has asked for (RFC 5465
-/// §5.2, §7), after so many bytes were told; or what needs no text. None of them is seen by that.
+/// FETCH responses of messages that came, as NOTIFY or a search with UPDATE has asked for
+/// (RFC 5465 §5.2, §7), after so many bytes were told; or what needs no text. None of them is seen
+/// by that.
 pub(super) async fn of_new(
     store: &Store,
     known: Arc<Snapshot>,

@@ -1,4 +1,5 @@
-//! ID (RFC 2971 §3.1).
+//! ID (RFC 2971 §3.1): logs what the client says it is, answers what the server is, and switches
+//! off capabilities that the settings withhold from such a client.
 
 use auth::Protocol;
 

@@ -1,4 +1,5 @@
-//! IDLE (RFC 9051 §6.3.13).
+//! IDLE (RFC 9051 §6.3.13): waits for changes of what the session watches and tells them, until the
+//! client says DONE, is silent for too long, or the session ends.
 
 use net::ConnectionError;
 use tokio::time::{Instant, sleep_until};

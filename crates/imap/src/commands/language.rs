@@ -16,7 +16,8 @@ pub(super) fn run(ctx: &mut Ctx<'_>, ranges: &[String]) -> Result<Reply> {
     let language = found.ok_or(CommandError::Refused { code: None, text })?;
     let before = std::mem::replace(ctx.language, language);
     ctx.push(|out| render::language(out, &[language]));
-    // RFC 5255 §3.4: the names of namespaces in that language; there are some once one is signed in.
+    // RFC 5255 §3.4: the names of namespaces in that language; there are some once one is signed
+    // in.
     if ctx.state.user().is_some() && namespace::are_told_apart(before, language) {
         return namespace::run(ctx);
     }

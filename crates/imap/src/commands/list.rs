@@ -166,13 +166,13 @@ pub(super) fn attributes(entry: Option<&MailboxEntry>, returns: ListReturn) -> L
     attributes
 }
 
-/// One name to be listed.
+/// One LIST response to be written.
 struct Line {
     name: String,
     /// None for a name that is nothing itself, only above something subscribed.
     entry: Option<MailboxEntry>,
     attributes: ListAttributes,
-    /// It meets the selection options itself.
+    /// The name meets the selection options itself, not only by what is below it.
     is_selected: bool,
     child: ListSelection,
 }
@@ -193,7 +193,7 @@ impl Line {
     }
 }
 
-/// What is listed, and how.
+/// What LIST is to show, and with which attributes.
 struct Listing {
     patterns: Vec<MailboxPattern>,
     selection: ListSelection,
@@ -274,7 +274,7 @@ impl Listing {
         self.patterns.iter().any(|pattern| pattern.matches(name, '/'))
     }
 
-    /// Whether the selection options name it.
+    /// Whether the selection options alone select this mailbox.
     fn selects(&self, entry: &MailboxEntry) -> bool {
         let ListSelection { subscribed, special_use, .. } = self.selection;
         // RFC 5258 §3.1: with SUBSCRIBED also names that are no mailbox (any more).

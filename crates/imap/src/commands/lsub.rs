@@ -1,4 +1,5 @@
-//! LSUB (RFC 3501 §6.3.9): what is subscribed.
+//! LSUB (RFC 3501 §6.3.9): the subscribed names that match, and the names above them that `%` stops
+//! at. IMAP4rev1 alone has it; LIST (SUBSCRIBED) took its place.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;

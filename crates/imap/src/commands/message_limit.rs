@@ -70,7 +70,7 @@ fn too_many(limit: u32, lowest: Option<Uid>) -> CommandError {
     refused(Code::MessageLimit(limit, lowest), "Too many messages, try a smaller subset")
 }
 
-/// Those of `seqs` that a command works on, and how far that is where it is not all of them.
+/// The messages of `seqs` that a command works on, and how far that is where it is not all of them.
 pub(super) fn cut(
     limit: Option<u32>,
     known: &Snapshot,

@@ -98,13 +98,13 @@ use crate::types::{
 pub(crate) struct Ctx<'s> {
     /// The store, sign-in, settings.
     pub(crate) shared: &'s Arc<Shared>,
-    /// Where responses go.
+    /// Where responses are written.
     pub(crate) connection: &'s mut Connection,
     /// Where further lines of this command come from (AUTHENTICATE, IDLE).
     pub(crate) framer: &'s mut Framer,
     /// State, selected mailbox, user.
     pub(crate) state: &'s mut State,
-    /// Extensions switched on.
+    /// The extensions that ENABLE switched on.
     pub(crate) enabled: &'s mut Enabled,
     /// What is told unasked (RFC 5465).
     pub(crate) notify: &'s mut Option<Box<Notify>>,
@@ -133,7 +133,7 @@ impl Ctx<'_> {
         capabilities::names(self.shared, self.connection, self.state, self.off)
     }
 
-    /// Who signed in. The table lets no command that asks run before sign-in.
+    /// The account that signed in. The table lets no command that asks run before sign-in.
     pub(crate) fn user(&self) -> Result<User> {
         self.state.user().cloned().ok_or(CommandError::Bad("Sign in first"))
     }
@@ -181,7 +181,7 @@ impl Ctx<'_> {
         committed.value
     }
 
-    /// The same, of what the transaction changed.
+    /// Notes the changes of a transaction as the command's own.
     fn note_own_changes(&mut self, changes: &[Change]) {
         if let Some(selected) = self.state.selected_mut() {
             let mailbox = Some(selected.known().mailbox());
@@ -280,8 +280,8 @@ pub(crate) fn storage_name(name: &MailboxName) -> Result<storage::MailboxName> {
     Ok(storage::MailboxName::parse(without_separator(name.as_str()))?)
 }
 
-/// A name without the one separator that may stand at its end, which only says that there are children
-/// or will be (RFC 9051 §6.3.4).
+/// A name without the one separator that may stand at its end, which only says that there are
+/// children or will be (RFC 9051 §6.3.4).
 ///
 /// QUIRK(Thunderbird, any): names what has children so in every command, as servers with mbox files
 /// want it.

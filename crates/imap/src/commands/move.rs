@@ -1,4 +1,5 @@
-//! MOVE and UID MOVE (RFC 6851, RFC 9051 §6.4.8).
+//! MOVE and UID MOVE (RFC 6851, RFC 9051 §6.4.8): one transaction copies and expunges; COPYUID is
+//! told before the EXPUNGE responses.
 
 use super::copy::copy_uid;
 use super::progress::Progress;

@@ -6,8 +6,8 @@
 //!
 //! LIMIT: an account that begins to share, with somebody who watches none of its mailboxes, is
 //! seen when anything else is told: the feed of every account would have to be heard. What a domain
-//! shares of the annotations of the server is heard in the feed of its oldest account; should that be
-//! removed, it is heard again after the next NOTIFY.
+//! shares of the annotations of the server is heard in the feed of its oldest account; should that
+//! be removed, it is heard again after the next NOTIFY.
 
 mod left;
 mod others;
@@ -45,18 +45,18 @@ pub(crate) use tell::{tell_others, tell_unasked};
 /// LIMIT: accounts of which one session watches mailboxes.
 const ACCOUNTS_MAX: usize = 64;
 
-/// What a session watches.
+/// The state of NOTIFY in a session: the accounts and mailboxes watched, and for which events.
 pub(crate) struct Notify {
     actor: AccountId,
     /// None after NOTIFY NONE: nothing is told unasked any more.
     groups: Vec<EventGroup>,
     watched: Vec<Watched>,
-    /// In whose feed it stands what the domain shares of the annotations of the server, where that is
-    /// asked for.
+    /// In whose feed it stands what the domain shares of the annotations of the server, where that
+    /// is asked for.
     server: Option<Watched>,
     /// The mailboxes of others under the names they were last seen by.
     others: BTreeMap<CollectionId, MailboxName>,
-    /// What commands of the client itself did.
+    /// Changes by commands of this session, which are not events to it.
     own: Own,
     /// What was not told of a mailbox that was left since anything was told.
     left: Option<Left>,
@@ -110,7 +110,8 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     tell_so_far(ctx).await?;
     ctx.enabled.tell_flags(flags);
     ctx.enabled.tell_annotations(annotations);
-    // RFC 5465 §5.2: what came just now is told, with the answer, with what is asked of new messages.
+    // RFC 5465 §5.2: what came just now is told, with the answer, with what is asked of new
+    // messages.
     *ctx.notify = Some(notify);
     Ok(Reply::done())
 }
@@ -220,7 +221,7 @@ impl Notify {
         Self { actor, groups, watched, server: None, others, own, left: None, is_due: false }
     }
 
-    /// Nothing more is told, as after NOTIFY NONE (RFC 5465 §5.8).
+    /// Stops watching, as after NOTIFY NONE (RFC 5465 §5.8).
     fn give_up(&mut self) {
         *self = Self::of_nothing(self.actor);
     }
@@ -230,7 +231,7 @@ impl Notify {
         self.own.note(changes);
     }
 
-    /// What is asked of the open mailbox.
+    /// The event group for the open mailbox, unless it asks for no event.
     fn selected(&self) -> Option<&EventGroup> {
         self.groups.iter().find(|group| group.is_selected() && !group.events.is_empty())
     }
@@ -270,7 +271,8 @@ impl Notify {
     }
 
     /// Hears the account that the open mailbox is in, which may be one that no group names; whether
-    /// it was not heard before. It is one more than [`ACCOUNTS_MAX`] at most, as long as it is open.
+    /// it was not heard before. It is one more than [`ACCOUNTS_MAX`] at most, as long as it is
+    /// open.
     async fn hear_too(&mut self, store: &Store, owner: AccountId) -> storage::Result<bool> {
         if self.watched.iter().any(|watched| watched.account == owner) {
             return Ok(false);
@@ -292,7 +294,8 @@ impl Notify {
             all.extend(changes.filter(|change| !is_of_server(change) && !own.has(change)));
         }
         if let Some(server) = &mut self.server {
-            // It may be one of those above too; all else that happens there is not for this session.
+            // It may be one of those above too; all else that happens there is not for this
+            // session.
             let changes = server.take(store).await?.into_iter();
             all.extend(changes.filter(|change| is_of_server(change) && !own.has(change)));
         }

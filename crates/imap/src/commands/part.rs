@@ -16,7 +16,7 @@ use crate::url::ImapUrl;
 
 /// A place on this server that a URL names.
 pub(super) struct Place {
-    /// With whose rights it is read.
+    /// The account whose rights decide what may be read.
     reader: AccountId,
     mailbox: Mailbox,
     uid: Uid,

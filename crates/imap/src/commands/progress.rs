@@ -20,7 +20,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// There are `goal` messages to look at; 0 where nobody can say.
+    /// Begins anew with `goal` messages to look at; 0 where the number is not known.
     pub(super) fn begin(&self, goal: u32) {
         let [_, known] = &*self.counts;
         known.store(goal, Ordering::Relaxed);
@@ -35,8 +35,8 @@ impl Progress {
     fn counts(&self) -> Option<(u32, u32)> {
         let [done, goal] = &*self.counts;
         let (done, goal) = (done.load(Ordering::Relaxed), goal.load(Ordering::Relaxed));
-        // RFC 9585 §4: the goal is greater than the progress. Where all was looked at and the command
-        // still works, nobody can say how long.
+        // RFC 9585 §4: the goal is greater than the progress. Where all was looked at and the
+        // command still works, nobody can say how long.
         (done < goal).then_some((done, goal))
     }
 }

@@ -31,7 +31,8 @@ async fn tell(ctx: &mut Ctx<'_>, root: String) -> Result<Reply> {
 async fn tell_root(ctx: &mut Ctx<'_>, name: MailboxName) -> Result<Reply> {
     let user = ctx.user()?;
     let stored = storage_name(&name)?;
-    // RFC 9208 §4.1.2: the mailbox need not exist. Of those of others nobody learns whether they do.
+    // RFC 9208 §4.1.2: the mailbox need not exist. Of those of others nobody learns whether they
+    // do.
     let owner = match is_personal(stored.as_str()) {
         true => user.account,
         false => existing_mailbox(ctx, user.account, &name).await?.account,

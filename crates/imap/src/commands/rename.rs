@@ -1,4 +1,5 @@
-//! RENAME (RFC 9051 §6.3.6); R-FOLD-4 decides what moves.
+//! RENAME (RFC 9051 §6.3.6). Storage moves the mailbox with all below it in one transaction
+//! (R-FOLD-4); renaming INBOX moves its messages and leaves INBOX empty.
 
 use super::{Ctx, Reply, spelling, storage_name};
 use crate::error::Result;

@@ -1,4 +1,5 @@
-//! REPLACE and UID REPLACE (RFC 8508).
+//! REPLACE and UID REPLACE (RFC 8508): one transaction appends the new message and expunges the old
+//! one.
 
 use super::append::{Prepared, is_cancelled, prepare};
 use super::store::annotation::no_part;

@@ -1,4 +1,5 @@
-//! What a command that succeeded is answered with.
+//! The tagged OK of a command that succeeded: its response code and text. Failures are
+//! [`crate::error::CommandError`].
 
 use std::borrow::Cow;
 
@@ -10,7 +11,7 @@ use crate::types::NumberSet;
 /// What is said after `tag OK`.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
-    /// The response code.
+    /// The response code, if there is one.
     pub(crate) code: Option<ReplyCode>,
     /// The text; empty: the command's name and "completed".
     pub(crate) text: &'static str,
@@ -21,7 +22,7 @@ pub(crate) struct Reply {
 /// A response code that owns what it names.
 #[derive(Debug)]
 pub(crate) enum ReplyCode {
-    /// One that names nothing.
+    /// A response code without data of its own.
     Plain(Code<'static>),
     /// APPENDUID (RFC 4315 §3).
     AppendUid(UidValidity, NumberSet),
@@ -36,7 +37,7 @@ pub(crate) enum ReplyCode {
 }
 
 impl ReplyCode {
-    /// As the renderer takes it.
+    /// The code in the form that the renderer takes.
     pub(crate) fn as_code(&self) -> Code<'_> {
         match self {
             Self::Plain(code) => *code,

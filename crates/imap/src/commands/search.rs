@@ -93,9 +93,9 @@ fn near(word: &str) -> Option<Near> {
     Near::new(&message::search_form(word))
 }
 
-/// What a search found.
+/// The results of a search, with the snapshot they hold for.
 pub(super) struct Found {
-    /// What the client knew.
+    /// The snapshot that the client knew.
     pub(super) known: Arc<Snapshot>,
     /// The sequence numbers in it.
     pub(super) seqs: NumberSet,
@@ -175,7 +175,7 @@ pub(super) struct Asked<'a> {
     pub(super) saved: &'a NumberSet,
     /// UIDs that are `\Recent`.
     pub(super) recent: &'a NumberSet,
-    /// Who searches: annotations are not the same to everybody.
+    /// The account that searches, since annotations are not the same to everybody.
     pub(super) actor: AccountId,
     pub(super) collation: Collation,
     /// What the command may look through.

@@ -1,4 +1,5 @@
-//! SELECT (RFC 9051 §6.3.2) and EXAMINE (RFC 9051 §6.3.3).
+//! SELECT (RFC 9051 §6.3.2) and EXAMINE (RFC 9051 §6.3.3): opens the view of a mailbox and tells
+//! its state; with QRESYNC, what changed since the client was here.
 
 mod resync;
 
@@ -11,9 +12,9 @@ use crate::render::{self, Code, ListItem, Status};
 use crate::session::{Access, Enabled, Selected, Tenure};
 use crate::types::SelectArgs;
 
-/// DEVIATION(RFC 6855 §8): messages with UTF-8 in their headers are told of as they are to those who
-/// did not ENABLE UTF8=ACCEPT, too, and not as surrogates (RFC 6858): so Dovecot and Cyrus do, and
-/// programs read them. A surrogate would be another message under the same UID, with a size, a
+/// DEVIATION(RFC 6855 §8): messages with UTF-8 in their headers are told of as they are to those
+/// who did not ENABLE UTF8=ACCEPT, too, and not as surrogates (RFC 6858): so Dovecot and Cyrus do,
+/// and programs read them. A surrogate would be another message under the same UID, with a size, a
 /// structure and signatures of its own.
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: SelectArgs, access: Access) -> Result<Reply> {
     let user = ctx.user()?;

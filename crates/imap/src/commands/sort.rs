@@ -49,7 +49,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: SortArgs) -> Result<Reply> {
 
 /// The order asked for.
 pub(super) struct Order {
-    /// Who sorts: annotations are not the same to everybody.
+    /// The account that sorts, since annotations are not the same to everybody.
     pub(super) actor: AccountId,
     pub(super) criteria: Vec<SortCriterion>,
     pub(super) collation: Collation,
@@ -110,9 +110,9 @@ struct Sorter<'s> {
     known: &'s Snapshot,
     keys: Option<&'s MailboxKeys>,
     order: &'s Order,
-    /// Of annotations, criterion by criterion.
+    /// The ranks of annotations, by criterion.
     ranks: &'s [Ranks],
-    /// Ascending.
+    /// The sequence numbers to sort, ascending.
     seqs: &'s [u32],
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn tell(ctx: &mut Ctx<'_>, asked: &str, stored: &StoredName) {
     }
 }
 
-/// The same of a mailbox that is no more, and was seen by a name before.
+/// Tells of a mailbox that is no more, under the name by which it was seen before.
 pub(super) fn tell_gone(ctx: &mut Ctx<'_>, asked: &str, seen: Option<StoredName>) {
     if let Some(seen) = seen.filter(|seen| ctx.enabled.rev2() && seen.as_str() != asked) {
         let attributes = ListAttributes::from_iter([ListAttribute::NonExistent]);
@@ -52,7 +52,7 @@ pub(super) fn tell_gone(ctx: &mut Ctx<'_>, asked: &str, seen: Option<StoredName>
     }
 }
 
-/// The same of a mailbox that was seen by the first name before, and has been renamed.
+/// Tells of a mailbox that was seen by the first name before, and has been renamed.
 pub(super) async fn tell_renamed(
     ctx: &mut Ctx<'_>,
     (from, seen): (&str, Option<StoredName>),
@@ -104,9 +104,9 @@ pub(super) fn seen_name(
     }
 }
 
-/// The name under which a subscription is kept: that by which `actor` sees the mailbox, so that it is
-/// there in LIST. Where none is in its sight nothing is looked up, and it does not learn whether there
-/// is one.
+/// The name under which a subscription is kept: that by which `actor` sees the mailbox, so that it
+/// is there in LIST. Where none is in its sight nothing is looked up, and it does not learn whether
+/// there is one.
 pub(super) fn subscribed_name(
     tx: &mut ReadTx<'_>,
     actor: AccountId,
@@ -149,7 +149,7 @@ fn name_of_other(
     Ok(StoredName::parse(rest).ok().map(|rest| format!("{owner}/{rest}")))
 }
 
-/// The same mailboxes by the names they have.
+/// The filters with the names that the mailboxes have in storage.
 pub(super) async fn stored_filters(
     ctx: &Ctx<'_>,
     filters: Vec<MailboxFilter>,
@@ -200,7 +200,7 @@ fn names_mut(filter: &mut MailboxFilter) -> &mut [MailboxName] {
     }
 }
 
-/// The same for what is watched.
+/// Like `stored_filters`, for the mailboxes that NOTIFY names.
 pub(super) async fn stored_groups(
     ctx: &Ctx<'_>,
     mut groups: Vec<EventGroup>,

@@ -1,4 +1,4 @@
-//! STARTTLS (RFC 9051 §6.2.1).
+//! STARTTLS (RFC 9051 §6.2.1): the tagged OK leaves in the clear, then comes the handshake.
 
 use super::{Ctx, Reply};
 use crate::error::{CommandError, Result};

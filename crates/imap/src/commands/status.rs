@@ -1,4 +1,5 @@
-//! STATUS (RFC 9051 §6.3.11).
+//! STATUS (RFC 9051 §6.3.11): counts of a mailbox, most of them from its row alone, without opening
+//! it.
 
 use ids::Uid;
 use storage::{Mailbox, Snapshot};

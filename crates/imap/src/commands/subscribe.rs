@@ -1,4 +1,5 @@
-//! SUBSCRIBE (RFC 9051 §6.3.7) and UNSUBSCRIBE (RFC 9051 §6.3.8).
+//! SUBSCRIBE (RFC 9051 §6.3.7) and UNSUBSCRIBE (RFC 9051 §6.3.8): names are noted, whether or not a
+//! mailbox has them.
 
 use storage::AccountTx;
 

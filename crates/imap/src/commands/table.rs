@@ -1,4 +1,6 @@
-//! One row per command.
+//! The command table: one row per command, sorted by name, with the states it is allowed in, its
+//! effects and its RFC section. The server looks a command up here before its arguments are acted
+//! on.
 
 use crate::parse::{self, Cursor, ParseError};
 use crate::types::Command;
@@ -8,7 +10,7 @@ use crate::types::Command;
 pub struct States(u8);
 
 impl States {
-    /// Before sign-in.
+    /// No one has signed in yet.
     pub const NOT_AUTHENTICATED: Self = Self(1);
     /// Signed in, no mailbox open.
     pub const AUTHENTICATED: Self = Self(2);
@@ -17,7 +19,7 @@ impl States {
 
     /// Signed in, with or without an open mailbox.
     pub const SIGNED_IN: Self = Self(2 | 4);
-    /// All of them.
+    /// Every state but logout.
     pub const ANY: Self = Self(1 | 2 | 4);
 
     /// Whether the one state `state` is in the set.
@@ -26,12 +28,12 @@ impl States {
     }
 }
 
-/// What a command may do, as a set.
+/// The effects that a command may have, as a set of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effects(u8);
 
 impl Effects {
-    /// Nothing worth knowing beforehand.
+    /// No effect that has to be known beforehand.
     pub const NONE: Self = Self(0);
     /// Its arguments or its reply hold sequence numbers: no EXPUNGE may be sent while it runs
     /// (RFC 9051 §7.5.1).
@@ -40,7 +42,7 @@ impl Effects {
     pub const MAY_EXPUNGE: Self = Self(2);
     /// It changes the open mailbox and needs it writable.
     pub const CHANGES_MAILBOX: Self = Self(4);
-    /// It holds secrets: never log its arguments.
+    /// Its arguments hold secrets and must not be logged.
     pub const SECRET: Self = Self(8);
 
     const fn with(self, other: Self) -> Self {
@@ -57,11 +59,11 @@ impl Effects {
 pub struct Row {
     /// Its name in capitals, with `UID ` in front for the UID forms.
     pub name: &'static str,
-    /// Where it is allowed.
+    /// The states in which the command is allowed.
     pub states: States,
-    /// What it may do.
+    /// The effects that running the command may have.
     pub effects: Effects,
-    /// Where it is specified.
+    /// The section that specifies it.
     pub rfc: &'static str,
     pub(crate) parse: fn(&mut Cursor<'_>) -> Result<Command, ParseError>,
 }

@@ -40,7 +40,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ThreadArgs) -> Result<Reply> {
     Ok(Reply::done())
 }
 
-/// The whole answer.
+/// The untagged THREAD response.
 fn answer(
     known: &Snapshot,
     keys: &MailboxKeys,

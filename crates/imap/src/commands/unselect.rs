@@ -1,4 +1,4 @@
-//! UNSELECT (RFC 9051 §6.4.2).
+//! UNSELECT (RFC 9051 §6.4.2): leaves the mailbox without expunging anything.
 
 use super::{Ctx, Reply};
 use crate::error::Result;

@@ -48,8 +48,8 @@ impl Outlet<'_> {
     }
 }
 
-/// Tells what changed and may be told now, `own` excepted; what remains is in `out`, behind what was
-/// there.
+/// Tells what changed and may be told now, `own` excepted; what remains is in `out`, behind what
+/// was there.
 pub(crate) async fn tell(
     outlet: &mut Outlet<'_>,
     selected: &mut Selected,
@@ -65,8 +65,8 @@ pub(crate) async fn tell(
 }
 
 impl Ctx<'_> {
-    /// Tells what changed in the selected mailbox; see [`tell`]. Whether or not that can be sent, it
-    /// is what the session knows from then on.
+    /// Tells what changed in the selected mailbox; see [`tell`]. Whether or not that can be sent,
+    /// it is what the session knows from then on.
     pub(super) async fn tell_updates(
         &mut self,
         which: Updates,

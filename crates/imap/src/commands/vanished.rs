@@ -9,10 +9,11 @@ use super::{Ctx, numbers_of};
 use crate::error::Result;
 use crate::types::NumberSet;
 
-/// What a client asks to be told of.
+/// What a client knows of a mailbox, and the UIDs for which it asks to hear of expunges
+/// (RFC 7162 §3.2.6).
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// It knows everything up to here.
+    /// The client knows every change up to this modification sequence.
     pub(super) since: ModSeq,
     /// The UIDs it asks about.
     pub(super) uids: NumberSet,
@@ -62,7 +63,7 @@ fn find_expunged(
     Ok(gone.difference(&shown(known, &gone)))
 }
 
-/// Those of `uids` that the session shows, maybe expunged meanwhile: VANISHED without EARLIER
+/// The UIDs of `uids` that the session shows, perhaps expunged meanwhile: VANISHED without EARLIER
 /// will tell of them.
 fn shown(known: &Snapshot, uids: &NumberSet) -> NumberSet {
     let mut shown = NumberSet::new();

@@ -1,4 +1,4 @@
-//! SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS.
+//! Arguments of SETACL, DELETEACL, GETACL, LISTRIGHTS and MYRIGHTS (RFC 4314 §3).
 
 use super::mailbox::mailbox;
 use super::{Cursor, ParseError, Parsed};

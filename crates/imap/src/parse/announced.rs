@@ -3,7 +3,7 @@
 /// A literal the client is about to send, or to offer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Announced {
-    /// Octets it has.
+    /// The size of the literal in octets, as announced.
     pub(super) size_bytes: u64,
     /// Whether the client waits for a continuation request first.
     pub(super) synchronising: bool,

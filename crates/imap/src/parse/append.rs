@@ -1,4 +1,5 @@
-//! APPEND and REPLACE.
+//! Arguments of APPEND (RFC 9051 §6.3.12), with MULTIAPPEND (RFC 3502), CATENATE (RFC 4469) and
+//! literal8, and of REPLACE (RFC 8508). The messages themselves are taken by the framer.
 
 use message::date::{DateTime, parse_internal_date};
 use message::flag::Flags;
@@ -81,8 +82,9 @@ fn append_message(c: &mut Cursor<'_>) -> Parsed<AppendMessage> {
 
 /// `utf8-literal = "UTF8" SP "(" literal8 ")"` (RFC 6855 §4), behind the space.
 ///
-/// DEVIATION(RFC 6855 §4): headers in 8 bits are taken without it, and before ENABLE UTF8=ACCEPT too.
-/// There is much old mail with such headers, and programs that copy mailboxes would lose it by NO.
+/// DEVIATION(RFC 6855 §4): headers in 8 bits are taken without it, and before ENABLE UTF8=ACCEPT
+/// too. There is much old mail with such headers, and programs that copy mailboxes would lose it by
+/// NO.
 fn utf8_literal(c: &mut Cursor<'_>) -> Parsed<Vec<u8>> {
     while c.eat(b' ') {}
     c.expect(b'(', "expected (")?;

@@ -1,4 +1,5 @@
-//! LOGIN, AUTHENTICATE with its responses, ENABLE.
+//! Arguments of LOGIN (RFC 9051 §6.2.3), AUTHENTICATE (§6.2.2) with the lines that follow it, and
+//! ENABLE (§6.3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +42,7 @@ fn decode_base64(text: &[u8]) -> Parsed<Vec<u8>> {
 pub enum SaslLine {
     /// `*`: it gives up (RFC 9051 §6.2.2).
     Cancel,
-    /// Its response, decoded.
+    /// The client's response to a challenge, decoded from base64.
     Response(Secret),
 }
 

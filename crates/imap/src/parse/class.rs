@@ -1,4 +1,4 @@
-//! Character classes of RFC 9051 §9, one bit each.
+//! The character classes of RFC 9051 §9, as one bit of each byte's entry in a table.
 
 const ATOM: u8 = 1;
 const ASTRING: u8 = 2;

@@ -25,7 +25,7 @@ pub enum ParseError {
     /// are taken.
     #[error("metadata too big")]
     MetadataTooBig(u64),
-    /// The same of a message.
+    /// A literal that is the value of an annotation of a message is larger than allowed.
     #[error("annotation too big")]
     AnnotationTooBig,
     /// A message to append is larger than allowed.
@@ -53,6 +53,6 @@ pub enum ParseError {
 pub struct Rejection {
     /// The command's tag; None answers untagged.
     pub tag: Option<Tag>,
-    /// What was wrong.
+    /// Why the command was refused.
     pub error: ParseError,
 }

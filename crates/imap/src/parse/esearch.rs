@@ -1,4 +1,4 @@
-//! ESEARCH.
+//! Arguments of ESEARCH (RFC 7377 §2): the mailboxes to search, then what SEARCH takes.
 
 use super::mailbox_filter::mailbox_filter;
 use super::search::{optional_charset, search_keys};

@@ -1,4 +1,5 @@
-//! FETCH.
+//! Arguments of FETCH (RFC 9051 §6.4.5) with BINARY, CHANGEDSINCE, PARTIAL and other extensions.
+//! Macros are expanded here.
 
 use ids::ModSeq;
 
@@ -63,7 +64,8 @@ pub(super) fn fetch_list(c: &mut Cursor<'_>) -> Parsed<Vec<FetchAttribute>> {
     Ok(attributes)
 }
 
-/// The same of messages that come, which are not seen by that: `BODY[…]` is `BODY.PEEK[…]` there.
+/// Like `fetch_list`, for messages that will come, which do not become seen by it: `BODY[…]` is
+/// `BODY.PEEK[…]` there.
 pub(super) fn fetch_list_of_new(c: &mut Cursor<'_>) -> Parsed<Vec<FetchAttribute>> {
     let mut all = Vec::new();
     for mut attribute in fetch_list(c)? {

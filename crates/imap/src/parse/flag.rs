@@ -1,4 +1,4 @@
-//! Flags and lists of them.
+//! Flags and lists of flags (RFC 9051 §2.3.2). `\Recent`, which no client may set, is left out.
 
 use message::flag::{Flag, Flags};
 

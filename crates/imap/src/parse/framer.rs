@@ -16,7 +16,7 @@ use crate::types::Tag;
 pub struct Frame {
     /// The text without the closing CRLF.
     pub text: Vec<u8>,
-    /// The literals.
+    /// The contents of the literals, in the order of the text.
     pub literals: Vec<Vec<u8>>,
     /// Whether the line ended in LF alone; the parser refuses it with its tag.
     pub bare_lf: bool,
@@ -30,7 +30,7 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// What is to be done next.
+/// The next step of whoever feeds the framer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// All input was taken; read more.
@@ -107,7 +107,7 @@ impl Framer {
         self.unasked_bytes_max = max;
     }
 
-    /// From here on the limits after sign-in hold.
+    /// Applies the limits that hold after sign-in.
     pub fn signed_in(&mut self) {
         self.signed_in = true;
     }

@@ -1,11 +1,15 @@
-//! ID.
+//! Arguments of ID (RFC 2971 §3.1): NIL, or a bounded list of field names and values.
 
 use super::lexer::into_text;
 use super::{Cursor, ParseError, Parsed};
 use crate::types::{Command, IdParams};
 
-/// LIMIT: RFC 2971 §3.3 allows 30 pairs, field names of 30 octets and values of 1024.
+/// LIMIT: RFC 2971 §3.3 allows at most 30 pairs of a field name and a value.
 const PAIRS_MAX: usize = 30;
+/// LIMIT: RFC 2971 §3.3 allows field names of at most 30 octets.
+const FIELD_BYTES_MAX: usize = 30;
+/// LIMIT: RFC 2971 §3.3 allows values of at most 1024 octets.
+const VALUE_BYTES_MAX: usize = 1024;
 
 /// `id = "ID" SP id-params-list`, `id-params-list = "(" #(string SPACE nstring) ")" / nil`
 /// (RFC 2971 §4).
@@ -20,7 +24,8 @@ pub(crate) fn id(c: &mut Cursor<'_>) -> Parsed<Command> {
         let field = into_text(c.astring()?)?;
         c.sp()?;
         let value = c.nstring()?.map(into_text).transpose()?;
-        if field.len() > 30 || value.as_ref().is_some_and(|value| value.len() > 1024) {
+        let is_long = |value: &String| value.len() > VALUE_BYTES_MAX;
+        if field.len() > FIELD_BYTES_MAX || value.as_ref().is_some_and(is_long) {
             return Err(ParseError::TooMany("ID field too long"));
         }
         pairs.push((field, value));

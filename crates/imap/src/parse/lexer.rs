@@ -8,7 +8,7 @@ use super::{Dialect, Frame, Limits, ParseError, Parsed, class};
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
     literals: std::slice::IterMut<'a, Vec<u8>>,
-    /// Bounds to keep.
+    /// The bounds that parsing keeps to.
     pub(crate) limits: &'a Limits,
     /// How mailbox names are spelled.
     pub(crate) dialect: Dialect,
@@ -30,7 +30,7 @@ impl<'a> Cursor<'a> {
         self.rest.first().copied()
     }
 
-    /// All that is left.
+    /// The input that is not parsed yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }

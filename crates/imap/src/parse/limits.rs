@@ -1,4 +1,4 @@
-//! Every bound on what a client can send.
+//! Every bound on what a client can send: lines, literals, lists, nesting and sets.
 
 /// Bounds of framing and parsing. All are inclusive maxima.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -6,7 +6,7 @@ pub struct Limits {
     /// Octets of a command with its argument literals, without messages to append, before
     /// sign-in.
     pub line_bytes_max_before_login: usize,
-    /// The same after sign-in.
+    /// The same bound after sign-in.
     pub line_bytes_max: usize,
     /// Octets of one literal before sign-in.
     pub literal_bytes_max_before_login: u64,
@@ -98,7 +98,8 @@ impl Default for Limits {
             list_patterns_max: 256,
             // LIMIT: each costs its length times that of every name of the account.
             list_pattern_bytes_max: 4096,
-            // LIMIT: R-FOLD-5 allows 1,024 bytes of UTF-8; modified UTF-7 takes up to 2.7 times that.
+            // LIMIT: R-FOLD-5 allows 1,024 bytes of UTF-8; modified UTF-7 takes up to 2.7 times
+            // that.
             mailbox_bytes_max: 4096,
             items_max: 64,
         }

@@ -1,4 +1,5 @@
-//! LIST, LSUB, XLIST.
+//! Arguments of LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258), of LSUB,
+//! and of XLIST, an older extension for special uses.
 
 use super::mailbox::pattern;
 use super::metadata::{entries, require_components};

@@ -1,4 +1,5 @@
-//! Mailboxes named in groups.
+//! Groups of mailboxes, as NOTIFY (RFC 5465 §8) and ESEARCH (RFC 7377 §2) name them: `personal`,
+//! `subscribed`, `subtree …` and so on.
 
 use super::mailbox::mailbox;
 use super::{Cursor, ParseError, Parsed};

@@ -1,4 +1,5 @@
-//! GETMETADATA, SETMETADATA, and the entries that LIST asks for.
+//! Arguments of GETMETADATA and SETMETADATA (RFC 5464 §4.2, §4.3), and the entries that LIST asks
+//! for (RFC 9590).
 
 use super::mailbox::mailbox;
 use super::{Cursor, ParseError, Parsed};

@@ -68,7 +68,7 @@ pub(crate) use status::status;
 pub(crate) use store::{store, uid_store};
 pub(crate) use url_auth::{gen_url_auth, reset_key, url_fetch};
 
-/// What a parse function gives.
+/// The result of a parse function.
 pub(crate) type Parsed<T> = Result<T, ParseError>;
 
 #[cfg(test)]

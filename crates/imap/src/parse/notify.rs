@@ -1,4 +1,4 @@
-//! NOTIFY.
+//! Arguments of NOTIFY (RFC 5465 §8).
 
 use super::fetch::fetch_list_of_new;
 use super::mailbox_filter::mailbox_filter;

@@ -1,4 +1,4 @@
-//! GETQUOTA, GETQUOTAROOT, SETQUOTA.
+//! Arguments of GETQUOTA, GETQUOTAROOT and SETQUOTA (RFC 9208 §4.1).
 
 use super::mailbox::mailbox;
 use super::{Cursor, Parsed};

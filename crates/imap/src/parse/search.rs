@@ -1,4 +1,5 @@
-//! SEARCH.
+//! Search programs (RFC 9051 §6.4.4), shared by SEARCH, ESEARCH, SORT and THREAD. Nesting and the
+//! number of keys are bounded; of charsets, those of UTF-8 and ASCII are accepted.
 
 use ids::ModSeq;
 use message::date::Day;
@@ -121,7 +122,7 @@ fn all_of(mut keys: Vec<SearchKey>) -> SearchKey {
 struct Budget {
     /// Keys that may follow.
     keys: usize,
-    /// Inside FUZZY.
+    /// Whether the key at hand stands inside FUZZY (RFC 6203).
     is_fuzzy: bool,
 }
 
@@ -132,8 +133,8 @@ impl Budget {
         Ok(())
     }
 
-    /// Takes for the words of a text that is sought fuzzily: each is sought by itself (RFC 6203 §3),
-    /// as with a key of its own.
+    /// Takes for the words of a text that is sought fuzzily: each is sought by itself
+    /// (RFC 6203 §3), as with a key of its own.
     fn take_words(&mut self, key: &SearchKey) -> Parsed<()> {
         match key.text().filter(|_| self.is_fuzzy) {
             Some(text) => self.take(text.split_whitespace().count().saturating_sub(1)),

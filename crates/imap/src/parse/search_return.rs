@@ -1,4 +1,4 @@
-//! What SEARCH, SORT and ESEARCH are to return.
+//! `RETURN (…)` of SEARCH, SORT and ESEARCH (RFC 4731, RFC 5267, RFC 9394): what is to be answered.
 
 use super::fetch::fetch_list_of_new;
 use super::{Cursor, ParseError, Parsed};
@@ -8,8 +8,8 @@ use crate::types::{FetchAttribute, PartialRange, SearchReturn};
 pub(super) type Returned = (Option<SearchReturn>, Vec<FetchAttribute>);
 
 /// `search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"`
-/// (RFC 9051 §9), with `modifier-update = "UPDATE" ["(" fetch-att *(SP fetch-att) ")"]` (RFC 5465
-/// §8), if it is next, with the space after it.
+/// (RFC 9051 §9), with `modifier-update = "UPDATE" ["(" fetch-att *(SP fetch-att) ")"]`
+/// (RFC 5465 §8), if it is next, with the space after it.
 pub(super) fn search_return(c: &mut Cursor<'_>) -> Parsed<Returned> {
     if !c.eat_word(b"RETURN ") {
         return Ok((None, Vec::new()));

@@ -1,4 +1,4 @@
-//! Sections and partials of FETCH.
+//! `BODY[section]<partial>` of FETCH (RFC 9051 §9, `section`).
 
 use std::num::NonZeroU64;
 

@@ -1,4 +1,5 @@
-//! SELECT and EXAMINE.
+//! Arguments of SELECT and EXAMINE (RFC 9051 §6.3.2) with CONDSTORE, QRESYNC (RFC 7162 §3.2.5) and
+//! ANNOTATE.
 
 use ids::{ModSeq, UidValidity};
 

@@ -1,4 +1,4 @@
-//! Sequence sets.
+//! Sequence sets (RFC 9051 §9, `sequence-set`) and `$`, the saved result (§6.4.4.1).
 
 use super::{Cursor, Dialect, Limits, ParseError, Parsed};
 use crate::types::{SeqBound, SeqRange, SequenceSet};

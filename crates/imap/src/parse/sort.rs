@@ -1,4 +1,4 @@
-//! SORT and THREAD.
+//! Arguments of SORT and THREAD (RFC 5256 §5).
 
 use super::annotation;
 use super::search::{charset, search_keys};

@@ -1,4 +1,4 @@
-//! STATUS.
+//! Arguments of STATUS (RFC 9051 §6.3.11): the name of a mailbox and the items asked for.
 
 use super::mailbox::mailbox;
 use super::{Cursor, ParseError, Parsed};

@@ -1,4 +1,5 @@
-//! STORE.
+//! Arguments of STORE (RFC 9051 §6.4.6) with UNCHANGEDSINCE (RFC 7162 §3.1.3) and ANNOTATION
+//! (RFC 5257 §4.5).
 
 use ids::ModSeq;
 

@@ -1,4 +1,4 @@
-//! ACL, LISTRIGHTS and MYRIGHTS replies.
+//! The ACL, LISTRIGHTS and MYRIGHTS responses (RFC 4314 §3.6 to §3.8).
 
 use super::{astring, mailbox};
 use crate::parse::Dialect;

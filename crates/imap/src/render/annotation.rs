@@ -6,11 +6,11 @@ use crate::types::{AnnotationAttribute, AnnotationKind, AnnotationScope};
 /// An entry of a message with the values it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnnotationItem<'a> {
-    /// Its name.
+    /// The name of the entry.
     pub entry: &'a str,
-    /// The private value.
+    /// The value that is private to the user; absent if none is set.
     pub private: Option<&'a [u8]>,
-    /// The shared value.
+    /// The value that all users share; absent if none is set.
     pub shared: Option<&'a [u8]>,
 }
 

@@ -1,4 +1,4 @@
-//! Response codes.
+//! Response codes (RFC 9051 §7.1), with their brackets, data and a closing space.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! FETCH replies, item by item.
+//! FETCH responses (RFC 9051 §7.5.2), written item by item into a buffer. What to write, and
+//! reading it, is a matter of the command.
 
 use ids::{ModSeq, Uid};
 use message::date::{DateTime, format_internal_date};

@@ -1,4 +1,4 @@
-//! Flags.
+//! Flag lists (RFC 9051 §7.3.5): the FLAGS response and PERMANENTFLAGS.
 
 use message::flag::{Flags, Keyword, SystemFlags};
 

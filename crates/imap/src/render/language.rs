@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::types::Language;
 
-/// `language-data = "LANGUAGE" SP "(" lang-tag-quoted *(SP lang-tag-quoted) ")"` (RFC 5255 §3.5), the
-/// whole untagged line: one language now spoken, or all that could be.
+/// `language-data = "LANGUAGE" SP "(" lang-tag-quoted *(SP lang-tag-quoted) ")"` (RFC 5255 §3.5),
+/// the whole untagged line: one language now spoken, or all that could be.
 pub fn language(out: &mut Vec<u8>, languages: &[Language]) {
     out.extend_from_slice(b"* LANGUAGE");
     let mut before: &[u8] = b" (";
@@ -77,7 +77,7 @@ fn fill(pattern: &str, places: &[&str]) -> String {
     text
 }
 
-/// The same of texts with numbers, which come in the same order in both.
+/// The patterns with numbers, which come in the same order in both languages.
 const GERMAN_PATTERNS: &[(&str, &str)] = &[
     ("Over quota: {} of {} bytes are used", "Kein Platz mehr: {} von {} Bytes sind belegt"),
     (

@@ -1,4 +1,4 @@
-//! LIST and its relatives, NAMESPACE, ID.
+//! The LIST, LSUB, XLIST, NAMESPACE (RFC 9051 §7.3) and ID (RFC 2971 §3.2) responses.
 
 use super::{mailbox, nstring, string};
 use crate::parse::Dialect;

@@ -1,4 +1,4 @@
-//! METADATA replies.
+//! The METADATA response (RFC 5464 §4.4).
 
 use super::{astring, literal8_or_string, mailbox};
 use crate::parse::Dialect;

@@ -1,4 +1,4 @@
-//! QUOTA and QUOTAROOT replies.
+//! The QUOTA and QUOTAROOT responses (RFC 9208 §4.2).
 
 use super::{astring, mailbox, number};
 use crate::parse::Dialect;
@@ -7,11 +7,11 @@ use crate::types::QuotaResource;
 /// What is used of a resource, and its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLine {
-    /// What is counted.
+    /// The resource that the usage and limit are of.
     pub resource: QuotaResource,
     /// How much is used: KiB of STORAGE, else a count (RFC 9208 §5).
     pub used: u64,
-    /// How much may be used, likewise.
+    /// The limit, in the same unit.
     pub limit: u64,
 }
 

@@ -8,11 +8,11 @@ use crate::types::{EnableItems, Language, NumberSet, Tag};
 /// The word of a status response (RFC 9051 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It was done.
+    /// The command was carried out.
     Ok,
-    /// It could not be done.
+    /// The command failed.
     No,
-    /// It was not understood.
+    /// The command was not understood, or is not allowed now.
     Bad,
     /// The connection ends; untagged only.
     Bye,
@@ -57,7 +57,8 @@ fn status_text(out: &mut Vec<u8>, status: Status, with: Option<&Code<'_>>, text:
     out.extend_from_slice(b"\r\n");
 }
 
-/// `continue-req = "+" SP (resp-text / base64) CRLF` (RFC 9051 §9); a SASL challenge comes in base64.
+/// `continue-req = "+" SP (resp-text / base64) CRLF` (RFC 9051 §9); a SASL challenge comes in
+/// base64.
 pub fn continuation(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b"+ ");
     out.extend_from_slice(text.as_bytes());
@@ -118,7 +119,7 @@ pub fn render_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
     render_rejection_in(Language::Default, out, rejection);
 }
 
-/// The same in a language (RFC 5255 §3.2).
+/// Like `render_rejection`, in a language (RFC 5255 §3.2).
 pub(crate) fn render_rejection_in(language: Language, out: &mut Vec<u8>, rejection: &Rejection) {
     let (status, with, text) = match rejection.error {
         ParseError::Syntax(text) => (Status::Bad, None, text),

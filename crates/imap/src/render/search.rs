@@ -1,4 +1,4 @@
-//! What SEARCH found.
+//! The SEARCH, SORT (RFC 5256 §4) and ESEARCH (RFC 9051 §7.3.4) responses.
 
 use ids::{ModSeq, UidValidity};
 
@@ -6,13 +6,13 @@ use super::{astring, number, number_set, string};
 use crate::parse::Dialect;
 use crate::types::{Addressing, PartialRange, Placed, Results, SearchReturn, Tag};
 
-/// The mailbox that an ESEARCH reply is about, where it need not be the selected one (RFC 7377
-/// §2.1).
+/// The mailbox that an ESEARCH reply is about, where it need not be the selected one
+/// (RFC 7377 §2.1).
 #[derive(Debug, Clone, Copy)]
 pub struct Correlated<'a> {
-    /// Its name.
+    /// The name of the mailbox.
     pub name: &'a str,
-    /// Its UIDVALIDITY.
+    /// The UIDVALIDITY of the mailbox.
     pub uid_validity: UidValidity,
     /// How the client spells names.
     pub dialect: Dialect,
@@ -27,9 +27,9 @@ pub struct Esearch<'a> {
     pub mailbox: Option<Correlated<'a>>,
     /// Whether the numbers are UIDs.
     pub by: Addressing,
-    /// What was asked for.
+    /// What RETURN asked for.
     pub returns: SearchReturn,
-    /// What was found.
+    /// The results.
     pub found: &'a Results,
     /// A score for each result, from 1 to 100, when RELEVANCY was asked for.
     pub relevancy: Option<&'a [u8]>,

@@ -1,4 +1,5 @@
-//! Sections as FETCH replies repeat them.
+//! `BODY[section]<origin>` and its relatives, as FETCH responses name what follows
+//! (RFC 9051 §7.5.2).
 
 use super::{astring, number};
 use crate::types::{FieldName, PartPath, Partial, Section, SectionText};

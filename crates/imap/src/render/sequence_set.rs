@@ -1,4 +1,4 @@
-//! Sets of numbers.
+//! Sets of numbers, as `1:3,7` (RFC 9051 §9, `sequence-set`).
 
 use super::number;
 use crate::types::{NumberSet, SeqBound, SequenceSet};

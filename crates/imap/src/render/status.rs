@@ -1,4 +1,4 @@
-//! STATUS replies.
+//! The STATUS response (RFC 9051 §7.3.3).
 
 use super::{mailbox, number};
 use crate::parse::Dialect;

@@ -1,4 +1,5 @@
-//! Strings in the form that carries them.
+//! Strings in a form that carries them: atom, quoted string or literal (RFC 9051 §4.3), and mailbox
+//! names in the client's dialect.
 
 use super::number;
 use crate::mutf7;

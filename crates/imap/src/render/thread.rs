@@ -1,4 +1,4 @@
-//! What THREAD found.
+//! The THREAD response (RFC 5256 §4).
 
 use super::number;
 

@@ -1,4 +1,4 @@
-//! GENURLAUTH and URLFETCH responses.
+//! The GENURLAUTH and URLFETCH responses (RFC 4467 §8, RFC 5524 §3).
 
 use super::string::literal_header;
 use super::{literal8_or_string, string};
@@ -63,7 +63,7 @@ pub fn url_fetch_announced(out: &mut Vec<u8>, size_bytes: u64, has_nul: bool) {
     literal_header(out, size_bytes);
 }
 
-/// What follows the data.
+/// Closes what `url_fetch_begin` opened, after the data.
 pub fn url_fetch_end(out: &mut Vec<u8>, wanted: Option<UrlMetadata>) {
     if wanted.is_some_and(|wanted| wanted.data.is_some()) {
         out.push(b')');

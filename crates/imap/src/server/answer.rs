@@ -1,4 +1,5 @@
-//! One command: parsed, allowed, run, answered.
+//! One command from frame to tagged reply: it is parsed, looked up, checked against the state and
+//! what is switched off, run and answered.
 
 use net::ProtocolCounts;
 
@@ -249,8 +250,9 @@ impl Session {
     }
 }
 
-/// Whether a search that could not be read asks for SAVE, which is an option inside RETURN ( … ) alone
-/// (RFC 5182 §2.1): that stands right behind the name of the command, but for what ESEARCH searches.
+/// Whether a search that could not be read asks for SAVE, which is an option inside RETURN ( … )
+/// alone (RFC 5182 §2.1): that stands right behind the name of the command, but for what ESEARCH
+/// searches.
 fn asks_save(text: &[u8]) -> bool {
     let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     let words = text.split(|&b| b == b' ').filter(|word| !word.is_empty()).skip(1);

@@ -5,7 +5,7 @@ use crate::commands;
 use crate::error::{Answer, CommandError};
 
 impl Session {
-    /// Ends the session that may not read its mailbox any more, whatever it waits for.
+    /// Ends the session if it may not read its mailbox any more, whatever it waits for.
     pub(super) async fn check_rights(&mut self) -> Flow {
         let mut out = Vec::new();
         let checked =
@@ -18,7 +18,7 @@ impl Session {
         }
     }
 
-    /// Ends the session for what came up while no command ran.
+    /// Ends the session for an error that came up while no command ran.
     pub(super) fn part(&mut self, error: CommandError) -> Flow {
         match error.into_answer() {
             // Rights that cannot be read are none.

@@ -7,7 +7,7 @@ use ids::{ModSeq, Uid, UidSet};
 pub(crate) struct AnnotationNews {
     /// Messages that changed in some way.
     pub(crate) changed: UidSet,
-    /// What the client knew then.
+    /// The modification sequence that the client knew then.
     pub(crate) since: ModSeq,
     /// Changes of the client itself, of which it need not hear.
     pub(crate) own: Vec<ModSeq>,

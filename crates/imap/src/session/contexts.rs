@@ -43,15 +43,15 @@ pub(crate) struct Context {
 pub(crate) struct Missed(NumberSet);
 
 impl Missed {
-    /// It could not be said of these.
+    /// Adds messages about which a context could not be refreshed.
     pub(crate) fn note(&mut self, new: &NumberSet) {
         for &(low, high) in new.ranges() {
             self.0.insert_range(low, high);
         }
     }
 
-    /// It is said of all: those that came to the results, of these and of the `new` ones. RFC 5465 §7:
-    /// nothing is to be told of those whose flags or annotations changed.
+    /// It is said of all: those that came to the results, of these and of the `new` ones.
+    /// RFC 5465 §7: nothing is to be told of those whose flags or annotations changed.
     pub(crate) fn settle(&mut self, added: &NumberSet, new: &NumberSet) -> NumberSet {
         self.note(new);
         std::mem::take(&mut self.0).intersection(added)
@@ -63,7 +63,7 @@ impl Missed {
 pub(crate) struct Contexts(Vec<Context>);
 
 impl Contexts {
-    /// Whether nothing is followed.
+    /// Whether no search is followed.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

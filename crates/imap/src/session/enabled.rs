@@ -1,4 +1,4 @@
-//! Extensions the client has switched on.
+//! The extensions that ENABLE, or a command that implies it, switched on for a connection.
 
 use crate::parse::Dialect;
 use crate::types::{EnableItem, EnableItems};
@@ -32,7 +32,7 @@ impl Enabled {
         self.url_auth = true;
     }
 
-    /// Whether it has.
+    /// Whether the client has shown that it knows URLAUTH.
     pub(crate) fn speaks_url_auth(self) -> bool {
         self.url_auth
     }

@@ -9,7 +9,7 @@ use crate::view::{Diff, Snapshot};
 pub(super) struct ToldKeywords(Vec<Keyword>);
 
 impl ToldKeywords {
-    /// What FLAGS tells of a snapshot.
+    /// The keywords that an untagged FLAGS for this snapshot lists.
     pub(super) fn of(known: &Snapshot) -> Self {
         Self(known.keywords())
     }

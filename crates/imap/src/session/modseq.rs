@@ -22,7 +22,7 @@ pub(crate) struct ToldModSeq {
 }
 
 impl ToldModSeq {
-    /// What SELECT told.
+    /// The state after SELECT, whose HIGHESTMODSEQ was `complete_to`.
     pub(crate) fn new(complete_to: ModSeq) -> Self {
         Self { complete_to, holds: false, is_due: false, is_lossy: false }
     }
@@ -42,7 +42,7 @@ impl ToldModSeq {
         self.is_lossy = true;
     }
 
-    /// What to tell now, if anything.
+    /// The modseq to send with an answer now; `None` where there is nothing to say.
     pub(crate) fn take(&mut self, enabled: Enabled) -> Option<ModSeq> {
         // RFC 7162 §6: "VANISHED reply with MODSEQ 100 is delayed": said with every answer, as
         // each may hold a MODSEQ above.

@@ -11,7 +11,7 @@ use crate::view::Snapshot;
 pub(crate) struct News {
     /// The lowest UID that one of them can have.
     from: Option<Uid>,
-    /// Those that the client itself put there.
+    /// The UIDs of messages that the client itself put there.
     own: UidSet,
 }
 

@@ -1,4 +1,5 @@
-//! What the command at hand has changed itself.
+//! The change that the command under way made itself, so that its answer and not an untagged update
+//! tells the client.
 
 use ids::ModSeq;
 
@@ -12,12 +13,12 @@ pub(crate) enum OwnChange {
     Nothing,
     /// It tells the flags of all messages that this was the last change of.
     Flags(ModSeq),
-    /// It says nothing of flags.
+    /// It changed annotations, and tells no flags.
     Annotations(ModSeq),
 }
 
 impl OwnChange {
-    /// Its modification sequence.
+    /// The modification sequence of the change, if there was one.
     pub(super) fn modseq(self) -> Option<ModSeq> {
         match self {
             Self::Nothing => None,
@@ -25,7 +26,8 @@ impl OwnChange {
         }
     }
 
-    /// Whether the client need not hear of a message that it knew as `before` and that is now `entry`.
+    /// Whether the client need not hear of a message that it knew as `before` and that is now
+    /// `entry`.
     pub(super) fn excuses(self, before: Option<&Entry<'_>>, entry: &Entry<'_>) -> bool {
         match self {
             Self::Nothing => false,

@@ -13,7 +13,7 @@ use crate::view::{MailboxView, Snapshot};
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     uids: UidSet,
-    /// What the client was told there are.
+    /// The number of recent messages that the client was told last.
     told: u32,
     /// Claimed up to here and not kept in storage yet.
     to_keep: Option<Uid>,
@@ -40,7 +40,7 @@ impl Recent {
         }
     }
 
-    /// Their UIDs, some of which may be gone.
+    /// The UIDs of recent messages, some of which may be gone.
     pub(crate) fn uids(&self) -> &UidSet {
         &self.uids
     }
@@ -61,7 +61,7 @@ impl Recent {
         std::mem::replace(&mut self.told, count) != count
     }
 
-    /// What storage should keep, told once.
+    /// The UID up to which storage should keep the messages claimed; each is returned once.
     pub(crate) fn take_claim(&mut self) -> Option<Uid> {
         self.to_keep.take()
     }

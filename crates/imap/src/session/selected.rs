@@ -16,23 +16,23 @@ use crate::view::{Diff, Entry, MailboxView, Rights, Snapshot, ViewState};
 /// How a mailbox was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// SELECT.
+    /// Flags may be changed, as far as the user's rights reach.
     ReadWrite,
-    /// EXAMINE.
+    /// Nothing may be changed, as after EXAMINE (RFC 9051 §6.3.3).
     ReadOnly,
 }
 
 /// Which updates may be told now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Updates {
-    /// Everything.
+    /// Every update.
     All,
     /// RFC 9051 §7.5.1: no EXPUNGE while FETCH, STORE or SEARCH by sequence number is answered,
     /// and none before the next command when a client pipelined it.
     WithoutExpunge,
 }
 
-/// Whose mailbox is selected, and what may be done with it.
+/// The owner of the selected mailbox, and what the user may do with it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tenure {
     /// The account it is in.
@@ -103,7 +103,7 @@ impl Selected {
         }
     }
 
-    /// Whose mailbox it is, and what may be done with it.
+    /// The owner of the mailbox, and what the user may do with it.
     pub(crate) fn tenure(&self) -> Tenure {
         self.tenure
     }
@@ -179,7 +179,7 @@ impl Selected {
         render::untagged(out, Status::Ok, Some(&permanent), "Permanent flags");
     }
 
-    /// The store's view.
+    /// The live view of the mailbox in storage.
     pub(crate) fn view(&self) -> &MailboxView {
         &self.view
     }
@@ -206,7 +206,7 @@ impl Selected {
         self.annotate = annotate;
     }
 
-    /// Whose annotations may have changed since this was last asked.
+    /// The messages whose annotations may have changed since this was last asked.
     pub(crate) fn take_annotation_news(&mut self) -> Option<Box<AnnotationNews>> {
         self.annotations.take().filter(|news| !news.changed.is_empty())
     }
@@ -259,8 +259,8 @@ impl Selected {
     }
 
     /// Appends what has changed since the client was last told and may be told now; from then on
-    /// it is known. FETCH is not for what the command at hand answers for itself; and for the others it
-    /// is told by [`tell_changed`](Self::tell_changed), before anything else is done.
+    /// it is known. FETCH is not for what the command at hand answers for itself; and for the
+    /// others it is told by [`tell_changed`](Self::tell_changed), before anything else is done.
     pub(crate) fn tell_updates(
         &mut self,
         which: Updates,
@@ -348,7 +348,7 @@ impl Selected {
         }
     }
 
-    /// The same for a command that says it in its own OK.
+    /// Takes HIGHESTMODSEQ for a command that tells it in its own OK.
     pub(crate) fn take_modseq(&mut self, enabled: Enabled) -> Option<ModSeq> {
         self.modseq.take(enabled)
     }

@@ -1,10 +1,11 @@
-//! The states of RFC 9051 §3.
+//! The states of a connection (RFC 9051 §3). Which command is allowed in which state is a matter of
+//! the command table.
 
 use ids::AccountId;
 
 use super::Selected;
 
-/// Who signed in.
+/// The account that signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) account: AccountId,
@@ -19,12 +20,12 @@ pub(crate) enum State {
     Authenticated(User),
     /// A mailbox is selected.
     Selected(User, Box<Selected>),
-    /// Only goodbye is left.
+    /// LOGOUT was given, or the session ends: only BYE is left to be sent.
     Logout,
 }
 
 impl State {
-    /// Who signed in, if somebody did.
+    /// The account that signed in, if one did.
     pub(crate) fn user(&self) -> Option<&User> {
         match self {
             Self::Authenticated(user) | Self::Selected(user, _) => Some(user),

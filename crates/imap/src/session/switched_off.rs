@@ -1,4 +1,5 @@
-//! Capabilities switched off: for a listener, for a program that names itself by ID, for an account.
+//! Capabilities switched off: for a listener, for a program that names itself by ID, for an
+//! account.
 
 use crate::settings::Settings;
 use crate::types::IdParams;
@@ -85,7 +86,7 @@ impl SwitchedOff {
         self.account = Vec::new();
     }
 
-    /// Whether nothing is.
+    /// Whether no capability is switched off.
     pub(crate) fn is_empty(&self, settings: &Settings) -> bool {
         self.names(settings).next().is_none()
     }

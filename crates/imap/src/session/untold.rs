@@ -14,7 +14,7 @@ pub(super) const PIECE_BYTES: usize = 32 * 1024;
 pub(super) struct Untold {
     /// Sequence numbers before and now, as a comparison of snapshots gives them.
     changed: std::vec::IntoIter<(u32, u32)>,
-    /// What the command at hand answers for itself.
+    /// The change by the command in progress, which sends the responses for it itself.
     own: OwnChange,
 }
 

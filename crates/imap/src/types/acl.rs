@@ -5,7 +5,7 @@ use super::MailboxName;
 /// How SETACL changes rights (RFC 4314 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RightsAction {
-    /// They become the rights.
+    /// The rights are replaced by these.
     Set,
     /// `+`.
     Add,
@@ -18,13 +18,13 @@ pub enum RightsAction {
 pub enum AclArgs {
     /// `SETACL mailbox identifier rights`.
     Set {
-        /// Of which mailbox.
+        /// The mailbox whose access list is changed.
         mailbox: MailboxName,
-        /// For whom.
+        /// The identifier that gets or loses rights.
         identifier: String,
-        /// What becomes of the rights.
+        /// Whether the rights are set, added or removed.
         action: RightsAction,
-        /// Their letters.
+        /// The letters of the rights.
         rights: String,
     },
     /// `DELETEACL mailbox identifier`.

@@ -3,7 +3,7 @@
 use super::{Addressing, MailboxPattern, SequenceSet};
 use ids::ModSeq;
 
-/// Who sees an annotation (RFC 5257 §3.3).
+/// The users who see an annotation (RFC 5257 §3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnnotationScope {
     /// `.priv`: the account that set it.
@@ -13,7 +13,7 @@ pub enum AnnotationScope {
 }
 
 impl AnnotationScope {
-    /// Both.
+    /// Both scopes.
     pub const ALL: [Self; 2] = [Self::Private, Self::Shared];
 }
 
@@ -113,9 +113,9 @@ pub enum AnnotationKind {
 /// An attribute with its suffix (RFC 5257 §3.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnnotationAttribute {
-    /// What.
+    /// Whether the value or its size is meant.
     pub kind: AnnotationKind,
-    /// Whose.
+    /// Whether the annotation is private to the user or shared by all.
     pub scope: AnnotationScope,
 }
 
@@ -151,7 +151,7 @@ impl AnnotationAttribute {
 /// `ANNOTATION (entries attributes)` of FETCH (RFC 5257 §4.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnotationQuery {
-    /// At least one.
+    /// The patterns of the entries asked for; at least one.
     pub entries: Vec<AnnotationPattern>,
     /// At least one, each once, those without a suffix as both.
     pub attributes: Vec<AnnotationAttribute>,
@@ -160,9 +160,9 @@ pub struct AnnotationQuery {
 /// A value to be set; `None` removes (RFC 5257 §4.5).
 #[derive(Clone, PartialEq, Eq)]
 pub struct AnnotationValue {
-    /// Of which entry.
+    /// The entry whose value is set.
     pub entry: AnnotationEntry,
-    /// For whom.
+    /// Whether the value is private to the user or shared.
     pub scope: AnnotationScope,
     /// The value.
     pub value: Option<Vec<u8>>,
@@ -178,7 +178,7 @@ impl std::fmt::Debug for AnnotationValue {
 /// `STORE set [(UNCHANGEDSINCE n)] ANNOTATION (…)` and `UID STORE` (RFC 5257 §4.5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnnotateArgs {
-    /// Which messages.
+    /// The messages whose annotations are changed.
     pub set: SequenceSet,
     /// What the numbers in `set` are.
     pub by: Addressing,
@@ -191,9 +191,9 @@ pub struct AnnotateArgs {
 /// `ANNOTATION entry-match attribute value` of SEARCH (RFC 5257 §4.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnotationCriterion {
-    /// Of which entries.
+    /// The entries whose values are searched.
     pub entries: AnnotationPattern,
-    /// Whose values; `None`: all that are seen.
+    /// Private or shared values; `None`: both, as far as the user sees them.
     pub scope: Option<AnnotationScope>,
     /// What is in the value. NIL, of which the RFC does not say what it finds, finds messages
     /// without any such value, as it stands for no value everywhere else.

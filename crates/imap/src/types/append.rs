@@ -1,4 +1,5 @@
-//! Arguments of APPEND and REPLACE.
+//! Arguments of APPEND (RFC 9051 §6.3.12), with MULTIAPPEND and CATENATE, and of REPLACE
+//! (RFC 8508).
 
 use std::fmt;
 
@@ -48,7 +49,7 @@ pub struct AppendMessage {
     pub internal_date: Option<DateTime>,
     /// Annotations to set (RFC 5257 §4.7).
     pub annotations: Vec<AnnotationValue>,
-    /// The message.
+    /// Where the octets of the message come from.
     pub data: AppendData,
 }
 
@@ -79,7 +80,7 @@ impl fmt::Debug for CatenatePart {
 /// `APPEND mailbox message…` (RFC 9051 §6.3.12; several messages: RFC 3502 §6.3.11).
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppendArgs {
-    /// Where to.
+    /// The mailbox that the messages are appended to.
     pub mailbox: MailboxName,
     /// At least one message; all or none are appended.
     pub messages: Vec<AppendMessage>,
@@ -88,12 +89,12 @@ pub struct AppendArgs {
 /// `REPLACE number mailbox message` and `UID REPLACE` (RFC 8508 §3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplaceArgs {
-    /// What is replaced: one number.
+    /// The message to replace: one number.
     pub set: SequenceSet,
-    /// What the number is.
+    /// Whether that number is a sequence number or a UID.
     pub by: Addressing,
     /// Where the new message goes.
     pub mailbox: MailboxName,
-    /// The new message.
+    /// The message that takes the place of the old one.
     pub message: AppendMessage,
 }

@@ -1,4 +1,5 @@
-//! A whole command, parsed.
+//! A parsed command: one variant per command of the wire, and the arguments that have no file of
+//! their own.
 
 use super::{
     AclArgs, AnnotateArgs, AppendArgs, EnableItems, EsearchArgs, FetchArgs, ListArgs, MailboxName,
@@ -28,7 +29,7 @@ pub struct AuthenticateArgs {
 /// `LOGIN user password`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginArgs {
-    /// Who, in UTF-8.
+    /// The user name, in UTF-8.
     pub user: String,
     /// The password's bytes.
     pub password: Secret,
@@ -39,7 +40,7 @@ pub struct LoginArgs {
 pub struct CreateArgs {
     /// What to create.
     pub mailbox: MailboxName,
-    /// What for (RFC 6154 §3).
+    /// The special uses that the new mailbox is for (RFC 6154 §3).
     pub special_uses: SpecialUses,
 }
 
@@ -55,11 +56,11 @@ pub struct RenameArgs {
 /// `COPY set mailbox` and `MOVE set mailbox`, and their UID forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyArgs {
-    /// Which messages.
+    /// The messages that are copied or moved.
     pub set: SequenceSet,
     /// What the numbers in `set` are.
     pub by: Addressing,
-    /// Where to.
+    /// The target mailbox.
     pub mailbox: MailboxName,
 }
 

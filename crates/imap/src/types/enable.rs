@@ -1,4 +1,4 @@
-//! What ENABLE can switch on.
+//! The extensions that ENABLE (RFC 9051 §6.3.1) can switch on, and sets of them.
 
 /// An extension a client enables (RFC 5161 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,8 +38,8 @@ impl EnableItem {
     }
 }
 
-/// A set of [`EnableItem`]s. Names nobody here knows are left out by the parser, as RFC 5161
-/// §3.1 wants them ignored.
+/// A set of [`EnableItem`]s. Names nobody here knows are left out by the parser, as RFC 5161 §3.1
+/// wants them ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EnableItems(u8);
 
@@ -64,7 +64,7 @@ impl EnableItems {
         self.0 & (1 << item as u8) != 0
     }
 
-    /// Those in it, in the order replies give them.
+    /// The items of the set, in the order in which replies give them.
     pub fn iter(self) -> impl Iterator<Item = EnableItem> {
         EnableItem::ALL.into_iter().filter(move |&item| self.contains(item))
     }

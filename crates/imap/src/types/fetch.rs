@@ -1,4 +1,5 @@
-//! Arguments of FETCH.
+//! Arguments of FETCH (RFC 9051 §6.4.5): messages, attributes and modifiers. Macros are expanded
+//! before they get here.
 
 use ids::ModSeq;
 
@@ -23,16 +24,17 @@ pub enum FetchAttribute {
     BodyStructure,
     /// `BODY[…]` and `BODY.PEEK[…]`.
     BodySection {
-        /// What of the message.
+        /// The section of the message.
         section: Section,
         /// Which octets of that.
         partial: Option<Partial>,
         /// Whether `\Seen` stays as it is.
         peek: bool,
     },
-    /// `BINARY[…]` and `BINARY.PEEK[…]` (RFC 3516 §4.2): content with its transfer encoding removed.
+    /// `BINARY[…]` and `BINARY.PEEK[…]` (RFC 3516 §4.2): content with its transfer encoding
+    /// removed.
     Binary {
-        /// Which part.
+        /// The part to be sent decoded.
         part: PartPath,
         /// Which octets of the decoded content.
         partial: Option<Partial>,
@@ -93,7 +95,7 @@ impl FetchAttribute {
 /// `FETCH set attributes (modifiers)` and `UID FETCH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchArgs {
-    /// Which messages.
+    /// The messages that are fetched.
     pub set: SequenceSet,
     /// What the numbers in `set` are.
     pub by: Addressing,
@@ -103,7 +105,8 @@ pub struct FetchArgs {
     pub attributes: Vec<FetchAttribute>,
     /// Whether the client asked for `UID` itself.
     pub asks_uid: bool,
-    /// `CHANGEDSINCE` (RFC 7162 §3.1.4.1): only messages changed after it. 0 is accepted: iOS sends it.
+    /// `CHANGEDSINCE` (RFC 7162 §3.1.4.1): only messages changed after it. 0 is accepted: iOS sends
+    /// it.
     pub changed_since: Option<ModSeq>,
     /// `VANISHED` (RFC 7162 §3.2.6): also report what was expunged. Only with UID FETCH and
     /// CHANGEDSINCE.

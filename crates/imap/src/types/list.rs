@@ -60,7 +60,7 @@ macro_rules! named_set {
                 self.0 == 0
             }
 
-            /// Those in it, in the order replies give them.
+            /// The items of the set, in the order in which replies give them.
             pub fn iter(self) -> impl Iterator<Item = $item> {
                 $item::ALL.iter().copied().filter(move |&item| self.contains(item))
             }
@@ -200,7 +200,7 @@ pub struct ListArgs {
     pub patterns: Vec<MailboxPattern>,
     /// Which are listed.
     pub selection: ListSelection,
-    /// What is told of each.
+    /// What is answered for each mailbox.
     pub returns: ListReturn,
     /// `METADATA (…)` (RFC 9590 §3): the annotations told of each.
     pub metadata: Vec<EntryName>,

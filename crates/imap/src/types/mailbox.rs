@@ -1,4 +1,5 @@
-//! The name of a mailbox as an argument.
+//! A mailbox name as a client sends it, decoded to UTF-8. INBOX is recognised in any case; whether
+//! such a mailbox exists is storage's to say.
 
 use std::fmt;
 

@@ -63,19 +63,19 @@ impl EntryName {
 /// `DEPTH` (RFC 5464 §4.2.2): how far below the names asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EntryDepth {
-    /// Not at all.
+    /// The entry itself, nothing below it.
     #[default]
     Zero,
-    /// One level.
+    /// The entry and those one level below it.
     One,
-    /// Everything.
+    /// The entry and everything below it.
     Infinity,
 }
 
 /// `GETMETADATA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetadataArgs {
-    /// Whose annotations; `None` are the server's.
+    /// The mailbox whose annotations are asked for; `None`: those of the server.
     pub mailbox: Option<MailboxName>,
     /// `MAXSIZE` (RFC 5464 §4.2.1): larger values are left out.
     pub size_max: Option<u32>,
@@ -88,7 +88,7 @@ pub struct MetadataArgs {
 /// `SETMETADATA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetMetadataArgs {
-    /// Whose annotations; `None` are the server's.
+    /// The mailbox whose annotations are set; `None`: those of the server.
     pub mailbox: Option<MailboxName>,
     /// Names and values; `None` removes.
     pub values: Vec<(EntryName, Option<Vec<u8>>)>,

@@ -1,4 +1,4 @@
-//! Arguments of NOTIFY.
+//! Arguments of NOTIFY (RFC 5465 §8): groups of mailboxes, and the events of each.
 
 use super::list::named_set;
 use super::{FetchAttribute, MailboxFilter};
@@ -20,9 +20,9 @@ pub enum NotifyArgs {
 /// `event-group` (RFC 5465 §8).
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventGroup {
-    /// Of which mailboxes.
+    /// The mailboxes that the events are of.
     pub filter: MailboxFilter,
-    /// What is to be told.
+    /// The events to be told.
     pub events: NotifyEvents,
     /// What is told of new messages in the open mailbox.
     pub fetch: Vec<FetchAttribute>,

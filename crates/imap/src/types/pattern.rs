@@ -1,4 +1,5 @@
-//! LIST patterns and their matcher.
+//! LIST patterns (RFC 9051 §6.3.9) and their matcher, which is linear in the name whatever the
+//! pattern.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +61,7 @@ impl MailboxPattern {
         Self { nothing: true, ..Self::default() }
     }
 
-    /// Whether no name matches.
+    /// Whether it is a pattern that no name matches.
     pub fn is_nothing(&self) -> bool {
         self.nothing
     }
@@ -81,7 +82,7 @@ impl MailboxPattern {
         plain.then_some(self.text.as_str())
     }
 
-    /// Whether it names everything.
+    /// Whether it is `*` alone, which every name matches.
     pub fn is_everything(&self) -> bool {
         self.steps == 1 && !self.any.is_empty()
     }

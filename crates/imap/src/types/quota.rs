@@ -14,7 +14,7 @@ pub enum QuotaResource {
 }
 
 impl QuotaResource {
-    /// All.
+    /// All resources that are counted here.
     pub const ALL: [Self; 3] = [Self::Storage, Self::Message, Self::Mailbox];
 
     /// Its name on the wire.
@@ -50,7 +50,7 @@ pub enum QuotaArgs {
     GetRoot(MailboxName),
     /// `SETQUOTA root (resource limit …)`.
     Set {
-        /// Which root.
+        /// The quota root.
         root: String,
         /// The limits; `None` is a resource nobody here counts.
         limits: Vec<(Option<QuotaResource>, u64)>,

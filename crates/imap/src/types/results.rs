@@ -33,7 +33,7 @@ impl Results {
         }
     }
 
-    /// Whether there are none.
+    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -54,7 +54,7 @@ impl Results {
         }
     }
 
-    /// Those at these positions, counted from 0.
+    /// The results at these positions, counted from 0.
     #[must_use]
     pub fn slice(&self, positions: Range<usize>) -> Self {
         match self {
@@ -108,9 +108,10 @@ impl Results {
         numbers.eq(others.iter().filter(|number| held.contains(**number)))
     }
 
-    /// Those to be taken out so that the others follow each other in `next` as they do here: `gone`,
-    /// which `next` does not hold, where that is enough, or else `changed`, of which they are part, or
-    /// else all. What others annotate meanwhile moves in `next` without being among `changed`.
+    /// Those to be taken out so that the others follow each other in `next` as they do here:
+    /// `gone`, which `next` does not hold, where that is enough, or else `changed`, of which they
+    /// are part, or else all. What others annotate meanwhile moves in `next` without being among
+    /// `changed`.
     #[must_use]
     pub fn out_of_place(&self, gone: NumberSet, changed: NumberSet, next: &Self) -> NumberSet {
         if self.keep_order_in(next) {
@@ -218,11 +219,9 @@ mod tests {
     fn no_more_is_taken_out_than_must_be() {
         let set = |numbers: &[u32]| numbers.iter().copied().collect::<NumberSet>();
         let held = Results::Sorted(vec![1, 2, 3, 4]);
-        for (next, expect) in [
-            (&[1, 5, 2, 3][..], &[4][..]),
-            (&[2, 1, 3], &[1, 4]),
-            (&[1, 3, 2], &[1, 2, 3, 4]),
-        ] {
+        for (next, expect) in
+            [(&[1, 5, 2, 3][..], &[4][..]), (&[2, 1, 3], &[1, 4]), (&[1, 3, 2], &[1, 2, 3, 4])]
+        {
             let next = Results::Sorted(next.to_vec());
             assert_eq!(held.out_of_place(set(&[4]), set(&[1, 4]), &next), set(expect), "{next:?}");
         }

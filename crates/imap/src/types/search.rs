@@ -1,4 +1,4 @@
-//! Arguments of SEARCH.
+//! Search programs (RFC 9051 §6.4.4) and the arguments of SEARCH and ESEARCH.
 
 use std::ops::Range;
 
@@ -115,7 +115,7 @@ impl SearchKey {
         }
     }
 
-    /// The same key with what `change` puts in the place of keys in it.
+    /// A copy of the key in which `change` may have replaced keys.
     #[must_use]
     pub fn map_sets(&self, change: &dyn Fn(&SearchKey) -> Option<SearchKey>) -> SearchKey {
         if let Some(changed) = change(self) {
@@ -199,8 +199,8 @@ impl SearchKey {
 /// A part of an ordered result, counted from 1 (RFC 5267 §4.4, RFC 9394 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartialRange {
-    /// The end nearer to where it is counted from; the client may have written it last (RFC 5267
-    /// §5, "500:400 is the same as 400:500").
+    /// The end nearer to where it is counted from; the client may have written it last
+    /// (RFC 5267 §5, "500:400 is the same as 400:500").
     pub low: u32,
     /// The other end, included.
     pub high: u32,
@@ -263,7 +263,7 @@ pub struct SearchArgs {
     pub returns: Option<SearchReturn>,
     /// What UPDATE asks for of messages that come to the results (RFC 5465 §7).
     pub fetch: Vec<FetchAttribute>,
-    /// What is searched.
+    /// The search program.
     pub key: SearchKey,
 }
 
@@ -272,11 +272,11 @@ pub struct SearchArgs {
 pub struct EsearchArgs {
     /// The mailboxes to search; the selected one where empty.
     pub sources: Vec<MailboxFilter>,
-    /// What is to be told.
+    /// What RETURN asks for; absent without RETURN.
     pub returns: Option<SearchReturn>,
     /// What UPDATE asks for of messages that come to the results (RFC 5465 §7).
     pub fetch: Vec<FetchAttribute>,
-    /// What is searched.
+    /// The search program.
     pub key: SearchKey,
 }
 

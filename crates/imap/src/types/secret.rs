@@ -1,4 +1,4 @@
-//! Bytes that may not be shown.
+//! Bytes that must not be printed, such as passwords: `Debug` shows nothing of them.
 
 use std::fmt;
 

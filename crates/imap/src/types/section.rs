@@ -86,7 +86,7 @@ impl Section {
         Self::default()
     }
 
-    /// Where it lies.
+    /// The part that the section is of; empty: the message itself.
     pub fn part(&self) -> &PartPath {
         &self.part
     }

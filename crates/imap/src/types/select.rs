@@ -1,4 +1,4 @@
-//! Arguments of SELECT and EXAMINE.
+//! Arguments of SELECT and EXAMINE (RFC 9051 §6.3.2) with those of QRESYNC (RFC 7162 §3.2.5).
 
 use ids::{ModSeq, UidValidity};
 
@@ -7,7 +7,7 @@ use super::{MailboxName, SequenceSet};
 /// `SELECT mailbox [(params)]` and `EXAMINE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectArgs {
-    /// What to open.
+    /// The mailbox to open.
     pub mailbox: MailboxName,
     /// `CONDSTORE` (RFC 7162 §3.1.8).
     pub condstore: bool,

@@ -1,10 +1,10 @@
-//! Arguments of SORT and THREAD.
+//! Arguments of SORT and THREAD (RFC 5256 §3, §5).
 
 use super::{
     Addressing, AnnotationEntry, AnnotationScope, FetchAttribute, SearchKey, SearchReturn,
 };
 
-/// What messages are ordered by.
+/// The keys by which messages are ordered (RFC 5256 §3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SortKey {
     /// `ANNOTATION entry value.…` (RFC 5257 §4.9).
@@ -34,9 +34,9 @@ pub enum SortKey {
 /// `["REVERSE" SP] sort-key` (RFC 5256 §5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortCriterion {
-    /// By what.
+    /// The attribute that is compared.
     pub key: SortKey,
-    /// Whether descending.
+    /// Whether the order is descending.
     pub reverse: bool,
 }
 
@@ -51,7 +51,7 @@ pub struct SortArgs {
     pub fetch: Vec<FetchAttribute>,
     /// At least one, the most important first.
     pub criteria: Vec<SortCriterion>,
-    /// What is searched.
+    /// The search program: only messages that match are sorted.
     pub key: SearchKey,
 }
 
@@ -69,8 +69,8 @@ pub enum ThreadAlgorithm {
 pub struct ThreadArgs {
     /// Whether sequence numbers or UIDs are answered.
     pub by: Addressing,
-    /// How.
+    /// The threading algorithm.
     pub algorithm: ThreadAlgorithm,
-    /// What is searched.
+    /// The search program: only messages that match are threaded.
     pub key: SearchKey,
 }

@@ -1,4 +1,4 @@
-//! What STATUS is asked for.
+//! The items that STATUS can be asked for (RFC 9051 §6.3.11), and sets of them.
 
 /// One data item of STATUS (RFC 9051 §6.3.11 and extensions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Arguments of STORE.
+//! Arguments of STORE and UID STORE (RFC 9051 §6.4.6).
 
 use ids::ModSeq;
 use message::flag::Flags;
@@ -19,13 +19,13 @@ pub enum StoreAction {
 /// `STORE set [(UNCHANGEDSINCE n)] action flags` and `UID STORE`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreArgs {
-    /// Which messages.
+    /// The messages whose flags are changed.
     pub set: SequenceSet,
     /// What the numbers in `set` are.
     pub by: Addressing,
     /// RFC 7162 §3.1.3: messages changed after it are left alone. 0 fails for every message.
     pub unchanged_since: Option<ModSeq>,
-    /// What is done.
+    /// Whether the flags are set, added or removed.
     pub action: StoreAction,
     /// `.SILENT`: the new flags are not sent back.
     pub silent: bool,

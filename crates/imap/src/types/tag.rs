@@ -1,4 +1,5 @@
-//! The tag a client puts before a command.
+//! The tag that a client puts before a command (RFC 9051 §2.2.1): 1 to 255 octets, none of which
+//! could break a response.
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
-//! Arguments of the commands of URLAUTH.
+//! Arguments of GENURLAUTH, URLFETCH and RESETKEY (RFC 4467 §7, RFC 5524).
 
 use super::MailboxName;
 
 /// `RESETKEY [mailbox *(mechanism)]` (RFC 4467 §9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResetKeyArgs {
-    /// Whose key is made anew; without one all keys go.
+    /// The mailbox whose key is made anew; `None`: the keys of all mailboxes.
     pub mailbox: Option<MailboxName>,
     /// The mechanisms the key is for; none is INTERNAL.
     pub mechanisms: Vec<String>,
@@ -14,7 +14,7 @@ pub struct ResetKeyArgs {
 /// One URL of URLFETCH, and what is wanted of what it names (RFC 5524 §5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlToFetch {
-    /// The authorized URL.
+    /// The authorized URL, as the client sent it.
     pub url: String,
     /// `None` asks for the data and nothing about it, as RFC 4467 has it.
     pub metadata: Option<UrlMetadata>,
@@ -23,9 +23,9 @@ pub struct UrlToFetch {
 /// `url-fetch-param`, at least one of them (RFC 5524 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UrlMetadata {
-    /// BODYPARTSTRUCTURE.
+    /// BODYPARTSTRUCTURE is asked for.
     pub structure: bool,
-    /// BODY or BINARY.
+    /// The data is asked for, as BODY or BINARY.
     pub data: Option<UrlData>,
 }
 
@@ -43,6 +43,6 @@ pub enum UrlData {
 pub struct UrlToAuthorize {
     /// The URL up to its access identifier.
     pub rump: String,
-    /// The mechanism.
+    /// The authorization mechanism, such as INTERNAL.
     pub mechanism: String,
 }

@@ -1,4 +1,4 @@
-//! Text -> URL.
+//! IMAP URLs from text (RFC 5092 §11): absolute or relative, percent-decoded. Nothing is looked up.
 
 use message::date::parse_rfc3339;
 

@@ -1,4 +1,4 @@
-//! URL -> text.
+//! IMAP URLs as text (RFC 5092 §11), percent-encoded: what is parsed again gives the same value.
 
 use std::fmt;
 

@@ -214,9 +214,9 @@ impl transcript::Scene for Scene {
     }
 
     /// `deliver MESSAGE MAILBOX`, `advance SECONDS`, `password NEW`, `maintenance on`,
-    /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`, `shutdown`,
-    /// `hold` the account, so that who writes waits, and `release`; `hold FLAG` gives the first message
-    /// of INBOX that flag before it is released.
+    /// `quota BYTES`, `role administrator`, `capability off NAMES`, `capability on`, `maintain`,
+    /// `shutdown`, `hold` the account, so that who writes waits, and `release`; `hold FLAG` gives
+    /// the first message of INBOX that flag before it is released.
     async fn act(&mut self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split(' ').collect();
         let house = &self.house;

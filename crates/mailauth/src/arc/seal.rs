@@ -1,4 +1,5 @@
-//! Sealing what is sent on: RFC 8617 §5.1.
+//! Sealing of messages that are sent on (RFC 8617 §5.1): one more set of the three ARC header
+//! fields.
 
 use super::chain::{SETS_MAX, Set, push_set, read_sets};
 use crate::canonical::{Canonicalization, push_field};

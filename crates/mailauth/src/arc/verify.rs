@@ -1,4 +1,4 @@
-//! Validation of a chain: RFC 8617 §5.2.
+//! Validation of an ARC chain (RFC 8617 §5.2).
 
 use super::chain::Chain;
 use crate::dkim::DkimVerdict;
@@ -6,21 +6,21 @@ use crate::dkim::key_record::Service;
 use crate::dkim::verify::find_key;
 use crate::dns::Budget;
 
-/// What became of the chain.
+/// The result of validating a chain (RFC 8617 §4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArcVerdict {
-    /// There is none.
+    /// The message has no chain.
     None,
-    /// It holds.
+    /// The chain is valid.
     Pass,
-    /// It does not.
+    /// The chain is broken.
     Fail,
     /// A key could not be had now.
     TempError,
 }
 
 impl ArcVerdict {
-    /// As Authentication-Results has it.
+    /// The word for it in Authentication-Results.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -34,11 +34,12 @@ impl ArcVerdict {
 /// The chain of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArcResult {
-    /// Whether it holds.
+    /// The result of validation.
     pub verdict: ArcVerdict,
-    /// Why not.
+    /// Why the chain is not valid.
     pub reason: Option<&'static str>,
-    /// Of a chain that holds: who sealed it, the newest first, and whether DMARC passed there.
+    /// For a valid chain: the domains that sealed it, the newest first, and whether DMARC passed
+    /// there.
     pub sealers: Vec<(String, bool)>,
 }
 

@@ -6,7 +6,7 @@ use crate::tags::{Tags, decode_base64, is_fws};
 /// What a key is to be used for: RFC 6376 §3.6.1, tag `s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// Any mail.
+    /// The key may sign any mail.
     Mail,
     /// Reports of TLS that come by mail: RFC 8460 §3 asks for keys that are for these, and for no
     /// other mail.

@@ -1,4 +1,5 @@
-//! Signing: RFC 6376 §5, relaxed/relaxed, without `l=`.
+//! Signing (RFC 6376 §5) with relaxed canonicalization of header and body, and never with `l=`,
+//! which lets others append to a body.
 
 use std::fmt::Write as _;
 
@@ -25,8 +26,8 @@ const OVERSIGNED: &[&str] = &[
     "content-transfer-encoding",
 ];
 
-/// Signed where they are: mailing lists put their own in place of those that are not (RFC 6376
-/// §5.4.1).
+/// Signed where they are: mailing lists put their own in place of those that are not
+/// (RFC 6376 §5.4.1).
 const SIGNED: &[&str] = &[
     "sender",
     "resent-from",
@@ -71,7 +72,7 @@ impl Draft {
         Self::of_names(parts, names)
     }
 
-    /// One that names exactly these fields, in lower case.
+    /// A signature over exactly these fields, whose names are in lower case.
     pub(crate) fn of_names(parts: &Parts<'_>, names: Vec<String>) -> Self {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         feed_body(Canonicalization::Relaxed, parts.body, |piece| context.update(piece));

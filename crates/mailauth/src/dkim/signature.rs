@@ -28,7 +28,7 @@ pub(crate) struct Signature {
     pub(crate) selector: String,
     /// The domain of `i=`.
     pub(crate) identity: String,
-    /// In lower case.
+    /// The names of the signed fields, in lower case.
     pub(crate) names: Vec<String>,
     pub(crate) body_bytes: Option<u64>,
     pub(crate) expires: Option<u64>,
@@ -37,9 +37,9 @@ pub(crate) struct Signature {
 /// What a signature says of itself, whether or not it can be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Label {
-    /// Who signed: `d=`.
+    /// The signing domain (`d=`).
     pub domain: String,
-    /// With which key: `s=`.
+    /// The selector of the key (`s=`).
     pub selector: String,
     /// The first characters of `b=`, which tell signatures apart (RFC 6008 §3).
     pub begins: String,

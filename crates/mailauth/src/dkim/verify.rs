@@ -21,11 +21,11 @@ pub const SIGNATURES_MAX: usize = 8;
 pub enum DkimVerdict {
     /// The signature holds.
     Pass,
-    /// It does not.
+    /// The signature does not hold.
     Fail,
-    /// It holds, yet not for what counts here.
+    /// The signature holds, but not for what counts here.
     Policy,
-    /// It cannot be read.
+    /// The signature cannot be evaluated.
     Neutral,
     /// The key could not be had now.
     TempError,
@@ -34,7 +34,7 @@ pub enum DkimVerdict {
 }
 
 impl DkimVerdict {
-    /// As Authentication-Results has it.
+    /// The word for it in Authentication-Results.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -47,14 +47,14 @@ impl DkimVerdict {
     }
 }
 
-/// What became of one signature.
+/// The result of verifying one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DkimResult {
-    /// Whose it is.
+    /// The domain and selector of the signature.
     pub label: Label,
-    /// Whether it holds.
+    /// The result of verification.
     pub verdict: DkimVerdict,
-    /// Why not.
+    /// Why the signature does not pass.
     pub reason: Option<&'static str>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Candidate {
     pub(crate) state: Result<Hashed, (DkimVerdict, &'static str)>,
 }
 
-/// What a key is tried on.
+/// A signature whose body hash is right, with the text that it signs.
 #[derive(Debug, Clone)]
 pub(crate) struct Hashed {
     signature: Signature,

@@ -17,15 +17,15 @@ const ADDRESSES_MAX: usize = 10;
 /// Where reports are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportDestination {
-    /// The address.
+    /// The address that reports go to.
     pub address: String,
-    /// Its domain, in normal form.
+    /// The domain of the address, in normal form.
     pub domain: String,
     /// How large a message may be there.
     pub bytes_max: Option<u64>,
 }
 
-/// Who gets reports on mail for which the record at `domain` counts; nobody, where there is no
+/// The destinations of reports on mail for which the record at `domain` counts; none if there is no
 /// such record any more.
 pub async fn report_destinations(
     lookups: &dyn Lookups,

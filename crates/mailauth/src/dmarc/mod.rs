@@ -27,14 +27,14 @@ const WALK_MAX: usize = 8;
 /// in its organisation.
 const QUESTIONS_MAX: u32 = 50;
 
-/// What DMARC says.
+/// The result of DMARC (RFC 7489 §11.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DmarcVerdict {
     /// The domain says nothing.
     None,
     /// An identity in line with the author's was authenticated.
     Pass,
-    /// None was.
+    /// No identity is aligned and authenticated.
     Fail,
     /// The DNS did not answer.
     TempError,
@@ -43,7 +43,7 @@ pub enum DmarcVerdict {
 }
 
 impl DmarcVerdict {
-    /// As Authentication-Results has it.
+    /// The word for it in Authentication-Results.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -60,7 +60,7 @@ impl DmarcVerdict {
 pub struct DmarcResult {
     /// The author's domain; empty where there is none.
     pub domain: String,
-    /// Whether it is the domain's own mail.
+    /// Whether the message is authentic for the domain.
     pub verdict: DmarcVerdict,
     /// What the domain publishes for it.
     pub published: Option<Policy>,
@@ -74,9 +74,9 @@ pub struct DmarcResult {
 /// What an aggregate report says of a message beside what SPF and DKIM found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// Where the policy stands: whom a report is about.
+    /// The domain that publishes the policy, and so gets the report.
     pub at: String,
-    /// The policy.
+    /// The published policy.
     pub policy: PublishedPolicy,
     /// Whether a signature in line with the author holds.
     pub dkim: bool,
@@ -139,17 +139,17 @@ fn is_too_many(authors: &AuthorDomains) -> bool {
     authors.too_many || authors.domains.len() > DOMAINS_MAX
 }
 
-/// What applies to an author's domain.
+/// The record that applies to an author's domain, and where it is published.
 struct Terms {
     /// The domain of whoever it belongs to.
     own: String,
-    /// Where the record stands.
+    /// The domain that the record is published at.
     at: String,
     record: Record,
     relation: Relation,
 }
 
-/// One author's domain.
+/// The domain of one author, with what was found for it.
 struct Author<'a> {
     domain: &'a str,
     walks: Walks<'a>,

@@ -11,16 +11,16 @@ const FO_BYTES_MAX: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// Nothing.
+    /// `none`: nothing is asked for.
     None,
     /// That it be treated as suspicious.
     Quarantine,
-    /// That it be refused.
+    /// `reject`: that it be refused.
     Reject,
 }
 
 impl Policy {
-    /// As a record has it.
+    /// The word for it in a record.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -55,15 +55,15 @@ pub(super) enum PublicSuffix {
 /// A policy as reports repeat it (RFC 7489 appendix C).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PublishedPolicy {
-    /// For the domain itself.
+    /// The policy for the domain itself.
     pub policy: Policy,
-    /// For what is below.
+    /// The policy for subdomains.
     pub subdomains: Policy,
     /// Whether signatures have to be of the very domain.
     pub dkim_strict: bool,
     /// Whether reverse-paths have to be.
     pub spf_strict: bool,
-    /// Of how many messages in a hundred it is asked for.
+    /// The percentage of messages that the policy is asked for (`pct`).
     pub percent: u8,
     /// When reports of single messages are wanted.
     pub failure_options: String,
@@ -85,14 +85,14 @@ pub(super) struct Record {
     pub(super) wants_reports: bool,
 }
 
-/// Of what the author's domain is, seen from the record.
+/// How the author's domain relates to the domain with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
     /// The record is its own.
     Itself,
-    /// It is below the record's.
+    /// A subdomain of the domain with the record.
     Below,
-    /// It is below, and does not exist.
+    /// A subdomain that does not exist in the DNS.
     Absent,
 }
 
@@ -135,7 +135,7 @@ impl Record {
         })
     }
 
-    /// As reports repeat it.
+    /// The policy in the form that reports repeat.
     pub(super) fn published(&self) -> PublishedPolicy {
         PublishedPolicy {
             policy: self.policy,

@@ -34,7 +34,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Report, ReportError> {
     }
 }
 
-/// What was read so far.
+/// The document as far as it was read.
 #[derive(Default)]
 struct Document {
     /// Names of the open elements.

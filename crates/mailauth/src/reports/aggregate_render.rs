@@ -1,5 +1,5 @@
-//! DMARC aggregate reports to others: what is told of a message, and what a report is (RFC 7489
-//! §7.2 and its appendix C).
+//! DMARC aggregate reports to others: what is told of a message, and what a report is
+//! (RFC 7489 §7.2 and its appendix C).
 //!
 //! **Invariant:** no text of a peer's is longer than [`TEXT_BYTES_MAX`](super) or breaks out of its
 //! element.
@@ -23,26 +23,26 @@ const SIGNATURES_MAX: usize = 4;
 /// What there is to tell a domain of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    /// Where the policy stands: whom to tell.
+    /// The domain that publishes the policy, and so gets the report.
     pub domain: String,
-    /// Whether it is the domain's own mail.
+    /// Whether the message is authentic for the domain.
     pub verdict: DmarcVerdict,
     /// What the domain publishes for such mail.
     pub published: Policy,
     /// What it asks for this message.
     pub asked: Policy,
-    /// The same as a report has it; what was done is filled in by who does it.
+    /// The observation as a row of a report; what was done is filled in by who does it.
     pub row: DmarcRow,
 }
 
 /// Messages that are alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DmarcRow {
-    /// The policy.
+    /// The published policy.
     pub policy: PublishedPolicy,
     /// Where they came from.
     pub source: String,
-    /// What was done with them.
+    /// The policy that was applied to them.
     pub disposition: Policy,
     /// Why that is not what was asked for: a type of RFC 7489's, and a comment.
     pub reason: Option<(String, String)>,
@@ -54,52 +54,53 @@ pub struct DmarcRow {
     pub header_from: String,
     /// The domain of the reverse-path; empty for the null one.
     pub envelope_from: String,
-    /// The signatures.
+    /// The DKIM signatures.
     pub signatures: Vec<DmarcSignature>,
-    /// What SPF found.
+    /// The result of SPF.
     pub path: DmarcSpf,
 }
 
-/// A signature.
+/// A DKIM signature of a message (RFC 7489 appendix C, `DKIMAuthResultType`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DmarcSignature {
-    /// Whose.
+    /// The signing domain (`d=`).
     pub domain: String,
-    /// By which key.
+    /// The selector of the signature (`s=`).
     pub selector: String,
-    /// Whether it holds.
+    /// What checking the signature came to, as a report spells it: `pass`, `fail` and so on
+    /// (RFC 8601 §2.7.1).
     pub result: String,
 }
 
-/// What SPF found.
+/// What SPF found about the sending host (RFC 7489 appendix C, `SPFAuthResultType`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DmarcSpf {
-    /// Of which domain.
+    /// The domain whose SPF record was looked at.
     pub domain: String,
     /// Where that stood: `mfrom` or `helo`.
     pub scope: String,
-    /// Whether the host may.
+    /// What SPF came to, as a report spells it: `pass`, `softfail` and so on (RFC 8601 §2.7.2).
     pub result: String,
 }
 
 /// A report on the mail of one day in the name of one domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DmarcReport {
-    /// Who reports.
+    /// The name of the organisation that reports.
     pub organization: String,
     /// An address for questions.
     pub contact: String,
-    /// Its name among those of the reporter: letters and digits.
+    /// The report's id, unique among those of this reporter: letters and digits.
     pub id: String,
-    /// From when, in seconds of Unix time.
+    /// The first second of the period, Unix time.
     pub begins: i64,
-    /// Until when.
+    /// The last second of the period, Unix time, inclusive.
     pub ends: i64,
-    /// Where the policy stands.
+    /// The domain whose DMARC record was applied, which is the report's subject.
     pub domain: String,
-    /// Messages, by what is alike.
+    /// How many messages there were of each row; messages alike in everything share a row.
     pub rows: Vec<(DmarcRow, u64)>,
-    /// Messages beyond those.
+    /// How many messages had no room in `rows`.
     pub unlisted: u64,
 }
 
@@ -202,7 +203,7 @@ impl DmarcReport {
         xml.text("fo", &policy.failure_options);
     }
 
-    /// The same, packed (RFC 7489 §7.2.1.1).
+    /// The report as XML, compressed with gzip (RFC 7489 §7.2.1.1).
     pub fn packed(&self) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         // Nothing fails that goes into memory.

@@ -1,10 +1,10 @@
-//! Reports that others send about mail in the name of our domains: DMARC aggregate reports (RFC
-//! 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460); both are also made here for others.
+//! Reports that others send about mail in the name of our domains: DMARC aggregate reports
+//! (RFC 7489 §7.2, RFC 9990) and reports of TLS (RFC 8460); both are also made here for others.
 //!
 //! **Invariant:** what is unpacked is bounded by [`UNPACKED_BYTES_MAX`], whatever it says of
 //! itself; of a report at most [`ROWS_MAX`] rows are read.
-//! **Absent:** whether a report is true; anybody can send one. Whose it is can be told of a report of TLS
-//! ([`ReportMessage`]).
+//! **Absent:** whether a report is true; anybody can send one. Whose it is can be told of a report
+//! of TLS ([`ReportMessage`]).
 
 mod aggregate;
 mod aggregate_render;
@@ -32,13 +32,13 @@ const PARTS_MAX: usize = 20;
 /// LIMIT: bytes of one text in a report.
 const TEXT_BYTES_MAX: usize = 256;
 
-/// Of what a report tells.
+/// What a report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReportKind {
-    /// DMARC.
+    /// Mail in the name of a domain (RFC 7489).
     Dmarc,
-    /// TLS.
+    /// TLS with the servers of a domain (RFC 8460).
     Tls,
 }
 
@@ -55,26 +55,26 @@ impl ReportKind {
 /// A report about one domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Of what.
+    /// Which kind of report it is.
     pub kind: ReportKind,
-    /// About which domain, lower case.
+    /// The domain that the report is about, lower case.
     pub domain: String,
-    /// Who reports, by name.
+    /// The name of the organisation that reports.
     pub reporter: String,
-    /// The domain that reports, in normal form: that of its address for questions. Where it names none,
-    /// the author's of the message, as [`ReportMessage`] knows it.
+    /// The domain that reports, in normal form: that of its address for questions. Where it names
+    /// none, the author's of the message, as [`ReportMessage`] knows it.
     pub source: Option<String>,
-    /// Its name among those of the reporter.
+    /// The report's id, unique among those of this reporter.
     pub id: String,
-    /// From when, in seconds of Unix time.
+    /// The first second of the period, Unix time.
     pub begins: i64,
-    /// Until when.
+    /// The last second of the period, Unix time, inclusive.
     pub ends: i64,
-    /// Messages, or sessions, that passed.
+    /// Messages (DMARC) or sessions (TLS) that passed.
     pub passed: u64,
-    /// Those that failed.
+    /// Messages (DMARC) or sessions (TLS) that failed.
     pub failed: u64,
-    /// What is told in detail.
+    /// The details of the report, one row for each kind of message or session.
     pub rows: Vec<Row>,
 }
 
@@ -83,7 +83,7 @@ pub struct Report {
 pub struct Row {
     /// Where the mail came from (DMARC), or which host took it (TLS).
     pub host: String,
-    /// How many.
+    /// How many messages or sessions.
     pub count: u64,
     /// What was done (DMARC), or what failed (TLS).
     pub result: String,
@@ -100,31 +100,31 @@ pub struct Row {
 /// Why an attachment is no report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// It cannot be unpacked.
+    /// The archive cannot be unpacked.
     #[error("damaged archive")]
     Archive,
-    /// It is larger than it may be.
+    /// The report is larger than allowed.
     #[error("too large")]
     TooLarge,
-    /// It says something else than reports do.
+    /// It is not what a report looks like.
     #[error("not a report")]
     Malformed,
     /// RFC 8460 §3: a report of TLS that came by mail, and nobody of the domain signed it.
     #[error("of {reporter} on {domain}, without a signature of who reports: {reason}")]
     Unsigned {
-        /// Who is said to report.
+        /// The domain that is said to report.
         reporter: String,
-        /// On which domain.
+        /// The domain that the report is about.
         domain: String,
-        /// What is amiss.
+        /// What is wrong with the signature.
         reason: &'static str,
     },
-    /// The same, and whether somebody did cannot be known now.
+    /// A report of TLS whose signature cannot be checked now.
     #[error("of {reporter} on {domain}: the DNS does not answer who signed it")]
     Undecided {
-        /// Who is said to report.
+        /// The domain that is said to report.
         reporter: String,
-        /// On which domain.
+        /// The domain that the report is about.
         domain: String,
     },
 }

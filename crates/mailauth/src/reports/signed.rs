@@ -1,5 +1,5 @@
-//! Whose a report is that came by mail. Reports of TLS are their domain's by its signature (RFC 8460
-//! §3); of DMARC, which has no such rule, all are taken.
+//! Whose a report is that came by mail. Reports of TLS are their domain's by its signature
+//! (RFC 8460 §3); of DMARC, which has no such rule, all are taken.
 
 use futures_util::future::join_all;
 
@@ -19,8 +19,8 @@ pub struct ReportMessage {
 }
 
 impl ReportMessage {
-    /// Reads a message as it was received: whoever changes it afterwards breaks its signatures. Takes
-    /// long for a large one.
+    /// Reads a message as it was received: whoever changes it afterwards breaks its signatures.
+    /// Takes long for a large one.
     pub fn of(message: &[u8]) -> Self {
         let mut reports = read(message);
         let author = crate::author_domain(message);

@@ -1,4 +1,4 @@
-//! Reports of TLS: RFC 8460 §4.4.
+//! Reads TLS reports of others (RFC 8460 §4.4): unpacked JSON, its texts and rows bounded.
 
 use std::collections::HashMap;
 

@@ -25,23 +25,23 @@ pub enum ReportAddress {
 /// A report on the sessions of one day with the servers of one domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsReport {
-    /// Who reports.
+    /// The name of the organisation that reports.
     pub organization: String,
     /// An address for questions.
     pub contact: String,
-    /// Its name among those of the reporter.
+    /// The report's id, unique among those of this reporter.
     pub id: String,
-    /// From when, in seconds of Unix time.
+    /// The first second of the period, Unix time.
     pub begins: i64,
-    /// Until when.
+    /// The last second of the period, Unix time, inclusive.
     pub ends: i64,
-    /// About which domain.
+    /// The domain whose servers the sessions went to.
     pub domain: String,
-    /// What happened under each policy.
+    /// The sessions, by the policy that applied to them.
     pub policies: Vec<TlsPolicyResult>,
 }
 
-/// What happened under one policy.
+/// The sessions that one policy applied to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsPolicyResult {
     /// `sts`, `tlsa` or `no-policy-found`.
@@ -50,22 +50,22 @@ pub struct TlsPolicyResult {
     pub lines: Vec<String>,
     /// Sessions that went well.
     pub succeeded: u64,
-    /// Those that did not.
+    /// Sessions that failed, by how.
     pub failures: Vec<TlsFailures>,
 }
 
 /// Sessions that failed alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFailures {
-    /// Why (RFC 8460 §4.3).
+    /// The result type of RFC 8460 §4.3, such as `certificate-expired`.
     pub result: String,
-    /// The server; may be empty.
+    /// The host name of the receiving server; may be empty.
     pub host: String,
-    /// Its address; may be empty.
+    /// The IP address of the receiving server; may be empty.
     pub address: String,
-    /// From which of our addresses; may be empty.
+    /// The local address of the session; may be empty.
     pub source: String,
-    /// How many.
+    /// How many sessions failed so.
     pub sessions: u64,
 }
 
@@ -171,7 +171,7 @@ impl TlsReport {
         }
     }
 
-    /// The same, packed (RFC 8460 §5.2).
+    /// The report as JSON, compressed with gzip (RFC 8460 §5.2).
     pub fn packed(&self) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         // Nothing fails that goes into memory.
@@ -206,7 +206,7 @@ pub fn report_addresses(texts: &[Vec<u8>]) -> Vec<ReportAddress> {
     list.split(',').filter_map(report_address).take(ADDRESSES_MAX).collect()
 }
 
-/// One URI of a list.
+/// Parses one URI of a list of report addresses.
 pub(crate) fn report_address(uri: &str) -> Option<ReportAddress> {
     let uri = uri.trim();
     if uri.len() > ADDRESS_BYTES_MAX || uri.bytes().any(|byte| !byte.is_ascii_graphic()) {

@@ -1,4 +1,4 @@
-//! Macros: RFC 7208 §7.
+//! Macros of SPF records (RFC 7208 §7), expanded with the facts of a session.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ enum Part {
 /// `%{…}`
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Expand {
-    /// In lower case.
+    /// The letter of the macro, in lower case.
     letter: char,
     /// Written in upper case, which asks for URL escapes.
     escaped: bool,
@@ -38,7 +38,7 @@ pub(super) struct Values<'a> {
 }
 
 impl MacroString {
-    /// Any macro string.
+    /// Parses a macro string; `None` if it is none.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = Vec::new();
         let mut rest = text;

@@ -55,12 +55,12 @@ impl SpfVerdict {
     }
 }
 
-/// Who sends.
+/// The SMTP client that is checked: its address and the identities that it gave.
 #[derive(Debug, Clone, Copy)]
 pub struct Client<'a> {
     /// The address that connected.
     pub ip: IpAddr,
-    /// What it called itself.
+    /// The name in HELO.
     pub helo: &'a str,
 }
 

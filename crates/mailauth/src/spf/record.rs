@@ -1,4 +1,5 @@
-//! SPF records: RFC 7208 §4.5 to §6.
+//! Parsing of SPF records (RFC 7208 §4.5 to §6): mechanisms, qualifiers and modifiers. Nothing is
+//! looked up.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,9 +9,9 @@ use super::macros::MacroString;
 /// A record that is well-formed to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
-    /// In order.
+    /// The mechanisms, in order.
     pub(super) directives: Vec<Directive>,
-    /// Where to go on if none of them matches.
+    /// `redirect=`: the record to go on with if no mechanism matches.
     pub(super) redirect: Option<MacroString>,
 }
 

@@ -2,8 +2,8 @@
 
 use super::{DAY_SECS, DateTime, Day, at, number, numeric_zone, time_of_day};
 
-/// `date-time` of RFC 3339 §5.6, in any zone; fractions of a second are dropped. RFC 3339 §5.6: `T` and
-/// `Z` may be small letters.
+/// `date-time` of RFC 3339 §5.6, in any zone; fractions of a second are dropped. RFC 3339 §5.6: `T`
+/// and `Z` may be small letters.
 pub fn parse_rfc3339(text: &[u8]) -> Option<DateTime> {
     let (date, rest) = text.split_at_checked(10)?;
     let (separator, rest) = rest.split_first()?;

@@ -22,8 +22,8 @@ pub(super) fn is_plain_text(bytes: &[u8]) -> bool {
     true
 }
 
-/// A text whose lines end with CRLF; `None` for what has other line ends, or so much to be quoted that
-/// base64 is shorter. It makes less than 1.4 bytes of each.
+/// A text whose lines end with CRLF; `None` for what has other line ends, or so much to be quoted
+/// that base64 is shorter. It makes less than 1.4 bytes of each.
 pub(super) fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
     let quoted = count_quoted(text);
     // Each takes three characters for one, against four for three.
@@ -86,7 +86,7 @@ fn push_line(out: &mut Vec<u8>, line: &[u8]) {
     }
 }
 
-/// Any bytes.
+/// Encodes any bytes as lines of base64.
 pub(super) fn base64_lines(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = Vec::with_capacity(bytes.len() / 54 * 74 + 80);

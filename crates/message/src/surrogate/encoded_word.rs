@@ -1,4 +1,4 @@
-//! Text in encoded words (RFC 2047), folded.
+//! Writes text as encoded words (RFC 2047), folded into lines.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! The reading half of a connection.
+//! The reading half of a connection: a bounded buffer, filled from the stream and consumed line by
+//! line or in pieces.
 
 use std::{
     future::poll_fn,
@@ -54,7 +55,7 @@ impl Input {
         self.bytes.capacity()
     }
 
-    /// Takes everything.
+    /// Takes everything that is buffered.
     pub(super) fn take_all(&mut self) -> Vec<u8> {
         self.bytes.drain(..self.taken);
         self.taken = 0;

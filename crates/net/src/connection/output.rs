@@ -1,4 +1,5 @@
-//! The writing half of a connection.
+//! The writing half of a connection: responses are gathered in a buffer and sent when it is full or
+//! flushed.
 
 use std::{fmt, future::poll_fn, pin::Pin};
 

@@ -387,7 +387,7 @@ async fn compression_begins_and_ends_where_it_is_told() {
     assert_eq!(&plain, b"plain\n");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_idle_compressed_connection_holds_no_buffer() {
     let (mut connection, theirs) = connection();
     connection.start_compression().await.unwrap();

@@ -14,7 +14,7 @@ pub struct ReplaceableDns {
 }
 
 impl ReplaceableDns {
-    /// Asks these.
+    /// Asks these servers until they are replaced.
     pub fn new(servers: SystemDns) -> Self {
         Self { newest: RwLock::new(Arc::new(servers)) }
     }

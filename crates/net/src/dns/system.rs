@@ -1,4 +1,5 @@
-//! The DNS as real servers tell it.
+//! The DNS as the servers of the system's configuration or of ours tell it, with what DNSSEC says
+//! of the answers.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -33,21 +34,21 @@ const CACHE_ENTRIES: u64 = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 3;
 
-/// Whose word on DNSSEC is taken.
+/// Which servers are believed when they say that an answer was validated by DNSSEC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DnsTrust {
-    /// Nobody's.
+    /// No server is believed.
     Nobody,
-    /// That of servers on this machine, if all are.
+    /// Servers on this machine are believed, if all configured ones are there.
     Loopback,
-    /// That of every server asked.
+    /// Every server is believed.
     Servers,
 }
 
 /// The DNS as the machine, or the configuration, knows it.
 pub struct SystemDns {
     resolver: TokioResolver,
-    /// Who validates, if there is somebody. All is asked of it then.
+    /// The resolver that validates, if one is trusted; then it alone is asked.
     trusted: Option<TrustedResolver>,
 }
 
@@ -92,8 +93,8 @@ impl SystemDns {
         self.trusted.is_some()
     }
 
-    /// The records of a kind (`CNAME`, `MX`, `SRV`, `TXT`) at a name, as a zone file has them, but texts
-    /// put together; for people who compare.
+    /// The records of a kind (`CNAME`, `MX`, `SRV`, `TXT`) at a name, as a zone file has them, but
+    /// texts put together; for people who compare.
     pub async fn found(&self, name: &str, kind: &str) -> Result<Vec<String>, DnsError> {
         let kind = match kind {
             "CNAME" => RecordType::CNAME,

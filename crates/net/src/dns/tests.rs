@@ -9,8 +9,8 @@ use tokio::net::UdpSocket;
 
 use super::*;
 
-/// In the zone of `signed.test` all is vouched for, and in that of `loose.test` nothing: who answers, and
-/// whether it is secure.
+/// In the zone of `signed.test` all is vouched for, and in that of `loose.test` nothing: who
+/// answers, and whether it is secure.
 fn zones(name: &str, kind: RecordType) -> (Vec<(&'static str, RData)>, bool) {
     let address = || RData::A(A("192.0.2.1".parse().unwrap()));
     let alias = |of: &str| RData::CNAME(CNAME(Name::from_ascii(of).unwrap()));

@@ -1,9 +1,9 @@
-//! Questions to a resolver whose word on DNSSEC is taken: the AD bit (RFC 4035 §3.2.3, RFC 6840
-//! §5.7, §5.8).
+//! Questions to a resolver whose word on DNSSEC is taken: the AD bit (RFC 4035 §3.2.3,
+//! RFC 6840 §5.7, §5.8).
 //!
-//! It validates; between it and us there is nothing but this machine, or a network that the operator
-//! trusts. One question at a time, over UDP, and over TCP where the answer is too long; nothing is
-//! remembered here, for the resolver does.
+//! It validates; between it and us there is nothing but this machine, or a network that the
+//! operator trusts. One question at a time, over UDP, and over TCP where the answer is too long;
+//! nothing is remembered here, for the resolver does.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,11 +22,11 @@ const ATTEMPTS: usize = 2;
 /// RFC 9715 §3: what passes everywhere without fragments.
 const UDP_BYTES_MAX: u16 = 1232;
 
-/// What it said.
+/// The answer of a server, checked.
 pub(super) struct Reply {
     /// The answer section.
     pub(super) records: Vec<Record>,
-    /// All of it was validated.
+    /// Whether DNSSEC validated the whole answer.
     pub(super) secure: bool,
 }
 
@@ -61,7 +61,7 @@ impl TrustedResolver {
     }
 }
 
-/// What an answer says.
+/// Reads an answer.
 fn read(message: Message) -> Result<Reply, DnsError> {
     match message.metadata.response_code {
         ResponseCode::NoError => {

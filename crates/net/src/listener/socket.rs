@@ -1,4 +1,4 @@
-//! Socket options.
+//! The options that listening and accepted sockets get.
 
 use std::{
     io::{self, Write},

@@ -23,7 +23,7 @@ const ACME_TLS: &[u8] = b"acme-tls/1";
 /// A proof on its way.
 pub type ChallengeFuture<'a> = Pin<Box<dyn Future<Output = Option<[u8; 32]>> + Send + 'a>>;
 
-/// Who knows what proves that a name is ours.
+/// Answers the TLS-ALPN-01 challenges (RFC 8737) of names that are being proved.
 pub trait TlsChallenges: Send + Sync {
     /// The digest of the key authorization for a name, if one is wanted now.
     fn find<'a>(&'a self, name: &'a str) -> ChallengeFuture<'a>;

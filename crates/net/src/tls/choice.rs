@@ -1,4 +1,5 @@
-//! Which certificate a client sees: RFC 6066 §3.
+//! Which certificate a client gets, by the server name it sends (RFC 6066 §3): one for that very
+//! name, else a wildcard, else the server's own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ impl Presented {
     }
 }
 
-/// All of them, by name.
+/// The certificates by the names they are for.
 #[derive(Debug)]
 pub(super) struct Choice {
     /// For clients that ask for nothing, or for nothing we have.

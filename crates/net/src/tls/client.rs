@@ -1,4 +1,5 @@
-//! TLS as the client of another server.
+//! TLS as the client of another server: opportunistic, or with the certificate verified by
+//! authorities or by DANE.
 
 use std::{
     path::{Path, PathBuf},
@@ -36,7 +37,7 @@ pub enum TlsDemand {
 }
 
 impl TlsDemand {
-    /// By which name a server that is known as `host` is asked for.
+    /// The name by which a server that is known as `host` is asked for.
     pub(crate) fn server_name<'a>(&'a self, host: &'a str) -> &'a str {
         match self {
             Self::Encrypted | Self::Verified => host,
@@ -50,11 +51,11 @@ impl TlsDemand {
 pub enum TlsFault {
     /// The certificate's time is over, or has not begun.
     Expired,
-    /// It was issued to another name.
+    /// The certificate was issued to another name.
     WrongName,
     /// Nobody who is trusted vouches for it.
     Untrusted,
-    /// Anything else.
+    /// Any other reason.
     Other,
 }
 
@@ -80,7 +81,7 @@ impl TlsFault {
 #[derive(Clone)]
 pub struct TlsClient {
     encrypted: TlsConnector,
-    /// Absent where nobody is trusted.
+    /// The connector that verifies; absent where no authority is trusted.
     verified: Option<TlsConnector>,
 }
 

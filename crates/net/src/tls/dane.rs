@@ -22,7 +22,7 @@ pub struct TlsaRecord {
     pub selector: u8,
     /// 0: as it is, 1: SHA-256, 2: SHA-512.
     pub matching: u8,
-    /// What it must be.
+    /// The data that the certificate or key must match.
     pub data: Vec<u8>,
 }
 
@@ -87,13 +87,13 @@ pub struct Dane {
 }
 
 impl Dane {
-    /// Of what stands at the TLSA base domain that which counts; `None` where nothing does. The certificate
-    /// that a DANE-TA vouches for must have the name of the base domain, or one of `others` (RFC 7672
-    /// §3.2.2).
+    /// Of what stands at the TLSA base domain that which counts; `None` where nothing does. The
+    /// certificate that a DANE-TA vouches for must have the name of the base domain, or one of
+    /// `others` (RFC 7672 §3.2.2).
     pub fn new(base: &str, mut records: Vec<TlsaRecord>, others: &[String]) -> Option<Self> {
         records.retain(TlsaRecord::is_usable);
-        // RFC 7671 §9, which RFC 7672 §5 demands: of digests of one usage and selector the strongest
-        // alone counts; what is there in full counts beside them.
+        // RFC 7671 §9, which RFC 7672 §5 demands: of digests of one usage and selector the
+        // strongest alone counts; what is there in full counts beside them.
         let strongest = |one: &TlsaRecord| {
             let of_kind = records
                 .iter()

@@ -1,4 +1,4 @@
-//! App passwords and tokens (R-ADDR-9).
+//! App passwords and tokens (R-ADDR-9): made, listed, revoked.
 
 use auth::NewSecret;
 use ids::Timestamp;

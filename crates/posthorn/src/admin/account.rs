@@ -1,4 +1,4 @@
-//! Accounts, their passwords and their aliases.
+//! Accounts with their passwords and aliases: made, changed, listed, removed.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! What lately happened to an account (R-SMTP-5).
+//! The activity of an account, listed (R-SMTP-5).
 
 use storage::{Activity, StorageError};
 

@@ -1,4 +1,4 @@
-//! Certificates by ACME.
+//! Certificates by ACME: listed, and ordered anew.
 
 use storage::AcmeCertificate;
 

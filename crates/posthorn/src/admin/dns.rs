@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::DkimRow;
 
-/// One record.
+/// A DNS record that an operator is told to publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Record {
     pub(crate) name: String,
@@ -25,7 +25,7 @@ impl fmt::Display for Record {
 }
 
 impl Record {
-    /// What stands in it: of a TXT record its strings put together (RFC 7208 §3.3).
+    /// The value of the record: of a TXT record its strings put together (RFC 7208 §3.3).
     pub(crate) fn text(&self) -> String {
         match self.kind {
             "TXT" => self.value.split('"').skip(1).step_by(2).collect(),
@@ -91,8 +91,8 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
         records.push(record("mta-sts.", "CNAME", format!("{host}.")));
     }
     // RFC 6186 §3 names submission, imap, imaps, pop3 and pop3s; RFC 8314 §5.1 adds submissions.
-    // Those with TLS from the first byte are preferred (RFC 8314 §3), and IMAP to POP3 (RFC 6186
-    // §3.4), which is the priority below.
+    // Those with TLS from the first byte are preferred (RFC 8314 §3), and IMAP to POP3
+    // (RFC 6186 §3.4), which is the priority below.
     for (service, protocol, priority) in [
         ("_imaps._tcp.", Protocol::Imaps, 0),
         ("_imap._tcp.", Protocol::Imap, 10),

@@ -1,4 +1,4 @@
-//! Domains and domain aliases.
+//! Domains and domain aliases: made, changed, listed, removed.
 
 use std::collections::HashMap;
 

@@ -112,7 +112,7 @@ impl Admin {
     }
 }
 
-/// What became of an invitation.
+/// The word for the state of an invitation.
 pub(super) fn state_name(state: ShareState) -> &'static str {
     match state {
         ShareState::Given => "given",

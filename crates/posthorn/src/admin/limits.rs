@@ -1,4 +1,4 @@
-//! What an account may send (R-ADDR-11).
+//! The limits on what an account may send (R-ADDR-11): shown and changed.
 
 use storage::{SendingLimits, StorageError};
 

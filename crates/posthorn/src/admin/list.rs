@@ -1,4 +1,4 @@
-//! Simple lists: addresses that fan out.
+//! Lists: addresses whose mail goes to several others.
 
 use ids::ListId;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ impl From<Posting> for storage::Posting {
 pub(crate) struct ListRow {
     pub(crate) address: String,
     pub(crate) description: String,
-    /// Who gets what comes back; absent: the postmaster.
+    /// The account that gets bounces; absent: the postmaster.
     pub(crate) owner: Option<String>,
     pub(crate) posting: String,
     pub(crate) team: Option<String>,

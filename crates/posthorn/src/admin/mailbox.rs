@@ -1,4 +1,4 @@
-//! The mailboxes of an account.
+//! The mailboxes of an account: listed, renamed and so on by an operator.
 
 use storage::{AccountTx, MailboxEntry, MailboxName, StorageError};
 
@@ -7,7 +7,7 @@ use super::text::refusal;
 use super::{Admin, MailboxRow, Refusal, Response};
 
 impl Admin {
-    /// All mailboxes, or one of them.
+    /// Lists all mailboxes of an account, or one.
     pub(super) async fn list_mailboxes(
         &self,
         account: &str,

@@ -61,7 +61,7 @@ pub(crate) use request::{
 pub(crate) use rules::CONFIRM_PATH;
 pub(crate) use team::{TeamRow, TeamVerb};
 
-/// What the verbs work on.
+/// The administration: the verbs, and everything that they work on.
 pub(crate) struct Admin {
     pub(crate) store: Store,
     pub(crate) authenticator: Arc<Authenticator>,
@@ -89,7 +89,7 @@ pub(crate) enum Policy {
 pub(crate) struct Refusal(pub(crate) String);
 
 impl Admin {
-    /// Executes one verb, nobody waiting for news of it.
+    /// Executes one verb without reporting progress.
     pub(crate) async fn execute(&self, request: Request) -> Result<Response, Refusal> {
         self.execute_told(request, &Progress::silent()).await
     }

@@ -11,10 +11,10 @@ use super::account::{load, parse};
 use super::text::refusal;
 use super::{Admin, Password, PasswordLinkRow, Refusal, Response};
 
-/// Where a link leads; the secret stands behind it.
+/// The path of the page that a link leads to; the secret follows it.
 pub(crate) const PASSWORD_PATH: &str = "/password/";
 
-/// What links are made and sent with.
+/// How links for setting passwords are built, and whether they can be mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkTerms {
     /// What they begin with, as people elsewhere reach this server; absent where they do not.
@@ -24,8 +24,8 @@ pub(crate) struct LinkTerms {
 }
 
 impl Admin {
-    /// Makes a link that is good for `valid_hours`. It is in the answer, or in a letter to `send_to`,
-    /// and nowhere else.
+    /// Makes a link that is good for `valid_hours`. It is in the answer, or in a letter to
+    /// `send_to`, and nowhere else.
     pub(super) async fn make_password_link(
         &self,
         address: &str,
@@ -60,7 +60,7 @@ impl Admin {
         }))
     }
 
-    /// What a link consists of beside its secret.
+    /// The URL of the page, to which the secret is appended.
     fn password_page(&self, is_sent: bool) -> Result<String, Refusal> {
         let terms = self.link_terms.read().unwrap_or_else(PoisonError::into_inner);
         let base = terms.base.as_ref().ok_or_else(|| {

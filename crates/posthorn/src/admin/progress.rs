@@ -1,8 +1,8 @@
-//! How far a verb is that takes a while.
+//! Progress of a verb that takes a while, told to whoever waits for it.
 
 use std::fmt;
 
-/// Of how many steps how many are done.
+/// Progress: how many of how many steps are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Step {
     pub(crate) done: u64,
@@ -18,7 +18,7 @@ impl Progress {
         Self(Box::new(tell))
     }
 
-    /// Nobody.
+    /// A progress that nobody listens to.
     pub(crate) fn silent() -> Self {
         Self::told(|_| {})
     }

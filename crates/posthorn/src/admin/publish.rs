@@ -1,4 +1,4 @@
-//! Calendars that anybody reads who knows where (R-SHARE-4).
+//! Publishes calendars at secret URLs, for anybody to read (R-SHARE-4), and withdraws them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

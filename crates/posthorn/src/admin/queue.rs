@@ -1,4 +1,4 @@
-//! The queue of outgoing mail.
+//! The queue of outgoing mail: listed, held, released, retried, removed.
 
 use std::collections::BTreeMap;
 
@@ -135,7 +135,7 @@ fn destination_row<'a>(
     })
 }
 
-/// What the running queue knows.
+/// Fills in what the running queue knows of a destination.
 fn fill_in(row: &mut QueueDestinationRow, state: &DestinationState) {
     row.connections = Some(state.connections as u64);
     row.resting = Some(state.resting as u64);

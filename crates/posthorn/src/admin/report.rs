@@ -1,4 +1,4 @@
-//! Reports of others about mail of our domains.
+//! DMARC and TLS reports of others about our domains, listed.
 
 use storage::StorageError;
 

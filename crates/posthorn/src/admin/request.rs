@@ -104,7 +104,7 @@ pub(crate) enum Request {
     CheckStore { repair: bool },
 }
 
-/// What a verb answers.
+/// The answer to a verb.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Response {

@@ -1,4 +1,4 @@
-//! Rooms (R-CAL-4).
+//! Rooms (R-CAL-4): accounts that accept and decline meetings by themselves.
 
 use storage::{Role, StorageError};
 

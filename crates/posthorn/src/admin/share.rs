@@ -203,7 +203,7 @@ fn parse_rights(text: &str) -> Result<Rights, Refusal> {
     })
 }
 
-/// R-SHARE-1
+/// Parses the name of rights on a collection (R-SHARE-1).
 fn parse_collection_rights(of: &ShareOf, name: &str) -> Result<CollectionRights, Refusal> {
     let is_book = matches!(of, ShareOf::AddressBook(_));
     Ok(match (name, is_book) {

@@ -1,4 +1,4 @@
-//! Teams of an organisation (R-ORG-1).
+//! Teams of an organisation (R-ORG-1): made, renamed, removed, and their members.
 
 use ids::{DomainId, TeamId};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub(crate) struct TeamRow {
     /// The domain that leads its organisation.
     pub(crate) organisation: String,
     pub(crate) members: u64,
-    /// Their addresses; only where one team is shown.
+    /// The addresses of the members; only where one team is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) accounts: Option<Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! Storage errors in words for the operator.
+//! Storage errors, put into words for operators.
 
 use storage::{LimitKind, StorageError};
 

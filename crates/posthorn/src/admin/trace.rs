@@ -16,7 +16,7 @@ const EVENTS: usize = 1000;
 /// LIMIT: messages of the queue whose events a search shows with their reception.
 const SPOOLED: usize = 200;
 
-/// What was found, each with its instant.
+/// The receptions that match, and events of the queue.
 #[derive(Default)]
 struct Found {
     receptions: Vec<ReceptionRow>,
@@ -45,7 +45,7 @@ impl Admin {
         Ok(Response::QueueTrace(events(found, &names)))
     }
 
-    /// By the number in the reply.
+    /// Looks for a message by the number in the reply that accepted it.
     async fn trace_message(&self, message: u64) -> storage::Result<Found> {
         let reception = self.read(move |tx| tx.reception(message)).await?;
         let receptions: Vec<_> = reception.into_iter().collect();
@@ -53,7 +53,7 @@ impl Admin {
         Ok(Found { receptions, spooled })
     }
 
-    /// By the number in the queue.
+    /// Looks for a message by its number in the queue.
     async fn trace_spooled(&self, spool: SpoolId) -> storage::Result<Found> {
         self.read(move |tx| {
             let spooled = tx.spool_trace(spool)?;
@@ -74,7 +74,7 @@ impl Admin {
         .await
     }
 
-    /// By Message-ID or address: what was found last.
+    /// Looks for the latest messages with this Message-ID or address.
     async fn trace_text(&self, of: &str, days: Option<u32>) -> storage::Result<Found> {
         let wanted = of.trim_start_matches('<').trim_end_matches('>').to_owned();
         let days = days.map(|days| self.store.now().plus_secs(-i64::from(days) * 24 * 60 * 60));
@@ -147,7 +147,8 @@ fn message_number(text: &str) -> Option<u64> {
     is_number.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
-/// A reception that was found by an address: if that is a recipient's, without the others.
+/// The reception as the search for address `wanted` shows it. Where `wanted` is one of the
+/// recipients and not the sender, the other recipients and what became of them are left out.
 fn narrowed(mut row: ReceptionRow, wanted: &str) -> ReceptionRow {
     let is_wanted = |path: &str| path.eq_ignore_ascii_case(wanted);
     let reception = &mut row.reception;

@@ -6,7 +6,7 @@ use super::account::{load, parse};
 use super::text::refusal;
 use super::{Admin, Refusal, Response, ValueListRow, ValueListVerb};
 
-/// What stands in the place of an account where everybody's lists are meant.
+/// The word in the place of an account where the lists of everybody are meant.
 const EVERYBODY: &str = "*";
 
 impl Admin {

@@ -13,13 +13,13 @@ pub(crate) enum BenchError {
     Refused {
         /// The command, or what was waited for.
         step: String,
-        /// What came, shortened.
+        /// The reply that came, shortened.
         reply: String,
     },
     /// The server said yes and left something out, so its time means nothing.
     #[error("{step}: expected {expected}, the server sent {came}")]
     Incomplete {
-        /// The command.
+        /// The command that failed.
         step: String,
         /// How many there had to be.
         expected: u64,

@@ -12,9 +12,9 @@ use super::report::{Report, Row, Unit, milliseconds, per_second};
 use super::target::Target;
 use super::wire::Wire;
 
-/// What is to be measured.
+/// What to measure over HTTP.
 pub(crate) struct HttpPlan {
-    /// What the row is called.
+    /// The name of the row.
     pub(crate) name: String,
     /// Requests, each with its head and body, from the body's length on.
     pub(crate) requests: Vec<Vec<u8>>,
@@ -101,7 +101,7 @@ fn one_by_one(target: &Target, plan: &HttpPlan) -> Result<Row, BenchError> {
     })
 }
 
-/// One connection, opened anew where the server closes it.
+/// A connection that is opened anew where the server closes it.
 struct Client {
     wire: Wire,
     is_closing: bool,

@@ -25,7 +25,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 /// A connection to the server measured.
 pub(super) struct LineStream {
     socket: Box<dyn Socket>,
-    /// What came last, in lines.
+    /// The lines that came last.
     buffer: Vec<u8>,
     consumed: usize,
 }
@@ -51,7 +51,7 @@ impl LineStream {
         Ok(Self::on(socket))
     }
 
-    /// Sends all of it.
+    /// Sends all of the bytes.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), BenchError> {
         self.socket.write_all(bytes).await?;
         Ok(self.socket.flush().await?)

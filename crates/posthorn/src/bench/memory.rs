@@ -10,7 +10,7 @@ use super::BenchError;
 pub(super) struct Resident {
     /// Pages of each process; shared ones count in every process that has them.
     pub(super) rss_kib: u64,
-    /// The same with every shared page divided among those that share it.
+    /// Pages of each process, with shared pages divided among those that share them.
     pub(super) pss_kib: u64,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn own_cpu_secs() -> Option<f64> {
     Some(ticks as f64 / 100.0)
 }
 
-/// Who started whom: child to parent.
+/// The parents of processes: child to parent.
 fn parents() -> Result<HashMap<u32, u32>, BenchError> {
     let mut parents = HashMap::new();
     for entry in fs::read_dir("/proc")? {

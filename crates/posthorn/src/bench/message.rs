@@ -57,7 +57,7 @@ impl Texts {
         Self { rng, vocabulary, size_bytes: size_bytes.max(SIZE_BYTES_MIN) }
     }
 
-    /// So many messages, all different.
+    /// Makes `count` messages, all different.
     pub(super) fn take(&mut self, count: usize) -> Vec<Vec<u8>> {
         (0..count).map(|_| self.message()).collect()
     }

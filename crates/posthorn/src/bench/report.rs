@@ -23,7 +23,7 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
 }
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
     /// More is better.
@@ -65,12 +65,12 @@ impl Unit {
     }
 }
 
-/// One measured thing, every repetition of it.
+/// Something that was measured, with every repetition.
 #[derive(Clone, Serialize)]
 pub(crate) struct Row {
     /// What was done, the same words for every server.
     pub(crate) name: String,
-    /// What the numbers count.
+    /// The unit of the numbers.
     pub(crate) unit: Unit,
     /// The middle repetition.
     pub(crate) median: f64,

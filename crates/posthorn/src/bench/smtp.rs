@@ -2,9 +2,9 @@
 //!
 //! A connection has one message under way: the next is offered when the last is acknowledged,
 //! as a relay in front does it. MAIL, RCPT and DATA go out together where the server offers
-//! PIPELINING (RFC 2920 §3.1), and the message with them where it offers CHUNKING too (RFC 3030
-//! §4.2), unless DATA is asked for. All connections share one thread, so that the processors are
-//! left to the server.
+//! PIPELINING (RFC 2920 §3.1), and the message with them where it offers CHUNKING too
+//! (RFC 3030 §4.2), unless DATA is asked for. All connections share one thread, so that the
+//! processors are left to the server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,13 +43,13 @@ impl Dialect {
     }
 }
 
-/// What is to be measured.
+/// What to measure over SMTP and LMTP.
 pub(crate) struct SmtpPlan {
     pub(crate) dialect: Dialect,
     /// Only submission signs in.
     pub(crate) credentials: Option<Credentials>,
     pub(crate) sender: String,
-    /// Each message goes to one of them, in turn.
+    /// The recipients; each message goes to one of them, in turn.
     pub(crate) recipients: Vec<String>,
     pub(crate) messages: usize,
     /// Texts that are made; the other messages have one of these.
@@ -167,7 +167,7 @@ impl LmtpClient {
     }
 }
 
-/// One connection that has said its greeting.
+/// A connection after the greeting.
 struct Client {
     wire: LineStream,
     pipelining: bool,

@@ -1,4 +1,4 @@
-//! Which server is measured, and as whom.
+//! The server that is measured, how it is reached, and the account to sign in to.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Target {
         if self.tls == Tls::Implicit { self.encrypt(wire) } else { Ok(wire) }
     }
 
-    /// The same for a connection that shares its thread.
+    /// Connects without blocking, for a connection that shares its thread with others.
     pub(super) async fn connect_shared(&self) -> Result<LineStream, BenchError> {
         let socket = tokio::net::TcpStream::connect(self.address).await?;
         socket.set_nodelay(true)?;
@@ -94,7 +94,7 @@ impl Target {
     }
 }
 
-/// Who signs in. Never shown, never logged.
+/// The user who signs in. Never shown, never logged.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) user: String,

@@ -55,7 +55,7 @@ impl Wire {
         Ok(Self { stream, buffer: self.buffer, unread: 0..0 })
     }
 
-    /// Sends all of it.
+    /// Sends all of the bytes.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), BenchError> {
         match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(bytes)?,

@@ -1,4 +1,4 @@
-//! Whether records are published.
+//! Looks up whether the records that a domain needs are published.
 
 use config::Config;
 use net::{DnsError, DnsTrust, SystemDns};
@@ -11,9 +11,9 @@ use crate::admin::dns::Record;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum State {
-    /// It is there.
+    /// The record is published.
     Published,
-    /// Another one is there in its place.
+    /// Another record stands in its place.
     Different,
     /// There is none.
     Missing,
@@ -43,7 +43,7 @@ impl State {
     }
 }
 
-/// A record, and what became of it.
+/// A record, and what was found of it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Checked {
     #[serde(flatten)]

@@ -13,7 +13,8 @@ pub(super) enum Command {
     Add {
         /// Where it is posted to, on a domain of this server.
         address: String,
-        /// The account that gets what comes back, at the list's address with `+bounces` or `+owner`.
+        /// The account that gets what comes back, at the list's address with `+bounces` or
+        /// `+owner`.
         #[arg(long)]
         owner: String,
         /// What people call it.

@@ -70,7 +70,7 @@ impl Looked<'_> {
         self.note((table, nth, option), error.to_string());
     }
 
-    /// Those whose word is taken.
+    /// The files of certificate authorities that are trusted.
     fn authorities(&mut self, config: &Config) {
         let acme = (config.tls.mode == TlsMode::Acme).then_some(&config.acme.trusted_ca);
         for (place, path) in [

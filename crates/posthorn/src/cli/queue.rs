@@ -29,8 +29,8 @@ pub(super) enum Command {
     },
     /// Say what happened to a message, or to those from or to an address, and when.
     Trace {
-        /// The number of a message, in the queue or in the reply that took it; its Message-ID; or an
-        /// address.
+        /// The number of a message, in the queue or in the reply that took it; its Message-ID; or
+        /// an address.
         of: String,
         /// Look so many days back for a Message-ID or an address, not as far as can be.
         #[arg(long)]

@@ -41,8 +41,8 @@ pub(super) enum Command {
         account: String,
         /// The account that gets the rights, or a team as `team:NAME`; except for a whole account
         /// also `anyone` of the organisation. For a calendar also an address elsewhere, which is
-        /// sent an invitation with the secret address of it. For one mailbox also (after `--`) any of them behind
-        /// `-`, from which rights are taken away.
+        /// sent an invitation with the secret address of it. For one mailbox also (after `--`) any
+        /// of them behind `-`, from which rights are taken away.
         grantee: String,
         /// With commas between: read, write, admin; for the whole account also send-as,
         /// send-on-behalf, aliases, responder, filters; for one mailbox also the letters of

@@ -28,7 +28,7 @@ pub(crate) fn request(config: &Config, verb: Request) -> Result<Response, Failur
     request_told(config, verb, |_| {})
 }
 
-/// The same, and says how far it is.
+/// Sends a request, and reports progress while it is carried out.
 pub(crate) fn request_told(
     config: &Config,
     request: Request,

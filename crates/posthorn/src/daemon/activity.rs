@@ -21,7 +21,7 @@ const AT_A_TIME: usize = 32;
 /// LIMIT: names that are looked up in one snapshot.
 const NAMES_AT_A_TIME: usize = 500;
 
-/// What it works with.
+/// The task that writes activity, with what it needs.
 struct Writer {
     store: Store,
     authenticator: Arc<Authenticator>,
@@ -91,7 +91,7 @@ impl Writer {
         writing.await;
     }
 
-    /// The accounts that were meant, of those that exist.
+    /// The accounts among those that were meant which exist.
     async fn find(
         &self,
         named: Vec<(String, Vec<Activity>)>,

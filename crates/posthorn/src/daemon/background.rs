@@ -17,7 +17,7 @@ use super::{activity, certificates, pushing, teaching};
 use crate::admin::Admin;
 use crate::cli::Failure;
 
-/// All of it, and what it has in common.
+/// The tasks of a daemon that run without a connection, and what they share.
 pub(super) struct Background {
     admin: Arc<Admin>,
     keys: Option<Arc<TlsKeys>>,
@@ -51,8 +51,7 @@ pub(super) struct Prepared {
     contents: Contents,
 }
 
-/// What stands in the files that a part reads when it is made, by their hashes: other contents are
-/// another configuration.
+/// Hashes of the files that a part reads when it is made: other contents are another configuration.
 #[derive(Default, PartialEq, Eq)]
 struct Contents {
     keeper: [Option<u64>; 2],
@@ -77,7 +76,7 @@ impl Contents {
 }
 
 impl Background {
-    /// Begins with all of it.
+    /// Starts every task.
     pub(super) async fn start(
         config: &Config,
         admin: Arc<Admin>,
@@ -136,7 +135,7 @@ impl Background {
         Ok(Prepared { keeper, pusher, teacher, activity, contents })
     }
 
-    /// Ends what others take the place of, and begins with those.
+    /// Ends the parts that others replace, and starts those.
     pub(super) async fn take_up(
         &mut self,
         prepared: Prepared,

@@ -1,4 +1,4 @@
-//! Certificates by ACME: what the configuration means for them.
+//! From the configuration to the keeper of ACME certificates, and its start.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::open::read_secret;
 use crate::admin::Admin;
 use crate::cli::Failure;
 
-/// Who is to keep the certificates; absent where others do.
+/// The keeper of certificates; absent where they do not come by ACME.
 pub(super) fn keeper(
     config: &Config,
     admin: &Admin,

@@ -34,7 +34,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// Those of the configuration.
+    /// The checks of the configuration.
     pub(super) fn new(config: &Config) -> Self {
         let checks = config.checks.iter().map(check).collect();
         let chain = Arc::new(RwLock::new(Chain::new(checks)));

@@ -1,4 +1,4 @@
-//! What the configuration means for scripts, responders and redirections.
+//! From the configuration to the settings of scripts, responders and redirections.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The DNS, as everybody in the daemon asks it.
+//! The one resolver that everything in the daemon asks, replaced in place on reload.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Whether the daemon can keep what it is given.
+//! The check behind `/healthz`: whether a write transaction goes through and the disk takes bytes.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

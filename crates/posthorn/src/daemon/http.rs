@@ -48,24 +48,24 @@ pub(super) struct Pages {
     pub(super) ready: AtomicBool,
 }
 
-/// One HTTP listener. Clones are the same.
+/// The service of an HTTP listener. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Http {
     pub(super) pages: Arc<Pages>,
     pub(super) metrics: MetricsAccess,
     /// Absent where the listener is for metrics alone.
     pub(super) dav: Option<DavService>,
-    /// Absent likewise.
+    /// The pages below `/.well-known/`, for ACME and MTA-STS; absent likewise.
     pub(super) well_known: Option<WellKnown>,
-    /// Where addresses agree to be used; absent likewise.
+    /// The store in which people agree to the use of their addresses; absent likewise.
     pub(super) agreements: Option<Store>,
-    /// Where owners of accounts set their passwords; absent likewise.
+    /// The page where owners of accounts set their passwords; absent likewise.
     pub(super) passwords: Option<PasswordPage>,
     /// How long the head of a request may take to arrive.
     pub(super) timeout: Duration,
 }
 
-/// Who may read `/metrics`.
+/// Which clients may read `/metrics`.
 #[derive(Clone)]
 pub(super) enum MetricsAccess {
     /// The listener is for metrics; whoever reaches it may read them.

@@ -1,5 +1,5 @@
-//! Keeps the search index, stored sort keys and digests of traces up to date, on a thread of its own that
-//! gives way to all others.
+//! Keeps the search index, stored sort keys and digests of traces up to date, on a thread of its
+//! own that gives way to all others.
 
 use std::time::{Duration, Instant};
 

@@ -31,7 +31,7 @@ struct Shared {
 struct Waiting {
     out: Box<dyn Write + Send>,
     lines: Vec<u8>,
-    /// There is no thread, or it is to end: lines are written at once.
+    /// Whether there is no thread, or it is to end: lines are written at once.
     is_direct: bool,
 }
 
@@ -84,7 +84,7 @@ impl Shared {
     }
 }
 
-/// One line on its way.
+/// A line of the log that is being written.
 pub(super) struct Line<'w> {
     log: &'w LogWriter,
     is_urgent: bool,

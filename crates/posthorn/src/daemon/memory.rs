@@ -28,7 +28,8 @@ fn available(proc: &Path, groups: &Path) -> Option<u64> {
 }
 
 /// What the group of a line of `/proc/self/cgroup` allows, or one above it:
-/// `0::/system.slice/posthorn.service`, or `4:memory:/system.slice/posthorn.service` of the first version.
+/// `0::/system.slice/posthorn.service`, or `4:memory:/system.slice/posthorn.service` of the first
+/// version.
 fn limit(line: &str, groups: &Path) -> Option<u64> {
     let mut fields = line.splitn(3, ':').skip(1);
     let (controllers, path) = (fields.next()?, fields.next()?.strip_prefix('/')?);

@@ -1,4 +1,4 @@
-//! The metrics page.
+//! The metrics page: counters of every service in the text format of Prometheus.
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Metrics {
     }
 }
 
-/// What the listeners count.
+/// The counters of listeners.
 #[derive(Debug)]
 struct Connections {
     listeners: Vec<(String, Arc<ConnectionCounters>)>,
@@ -135,7 +135,7 @@ impl Collector for Networks {
     }
 }
 
-/// What the protocols count.
+/// The counters of protocols.
 struct Protocols {
     counts: Arc<Counts>,
 }
@@ -233,7 +233,7 @@ impl Collector for DavMetrics {
     }
 }
 
-/// What storage and authentication count.
+/// The counters of storage and authentication.
 struct Inside {
     store: Store,
     authenticator: Arc<Authenticator>,
@@ -303,7 +303,7 @@ impl Inside {
     }
 }
 
-/// What the queue counts.
+/// The counters of the queue.
 struct Sending {
     counters: Box<dyn Fn() -> CountersSnapshot + Send + Sync>,
     waits: Box<dyn Fn() -> Waits + Send + Sync>,

@@ -1,8 +1,8 @@
 //! The daemon: opens the store and the listeners, keeps them going, ends them in order.
 //!
 //! Start: open the store, which locks the data directory; load the certificate, bind every
-//! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting, let
-//! sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
+//! listener (all or none), then serve, then say `ready`. End, on SIGTERM or SIGINT: stop accepting,
+//! let sessions say goodbye for `limits.shutdown_timeout`, cut off the rest, close the store.
 
 mod activity;
 mod agreement;

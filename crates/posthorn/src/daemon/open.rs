@@ -18,9 +18,9 @@ use crate::seal_key::SealKey;
 /// Why a data directory could not be opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
-    /// Another process has it.
+    /// Another process has the store open.
     InUse,
-    /// It cannot be used as it is.
+    /// The store cannot be used as it is.
     Failed(Failure),
 }
 
@@ -69,8 +69,8 @@ pub(super) fn web_url(config: &Config) -> String {
     }
 }
 
-/// What links that set passwords are made and sent with. Nobody is sent to where there is no TLS: where a
-/// proxy in front has it, `web_url` says so.
+/// What links that set passwords are made and sent with. Nobody is sent to where there is no TLS:
+/// where a proxy in front has it, `web_url` says so.
 pub(super) fn link_terms(config: &Config) -> LinkTerms {
     let has_tls =
         config.listeners.iter().any(|listener| listener.protocol == config::Protocol::Https);
@@ -81,7 +81,7 @@ pub(super) fn link_terms(config: &Config) -> LinkTerms {
     LinkTerms { base: is_reached.then(|| letter_base(config)), sends: config.queue.enabled }
 }
 
-/// What secret addresses in letters begin with.
+/// The base URL of secret links in letters, without a slash at the end.
 fn letter_base(config: &Config) -> String {
     match &config.web_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
@@ -113,7 +113,7 @@ pub(super) fn auth_settings(config: &Config, scram: Option<ScramSettings>) -> Au
     }
 }
 
-/// What counts as one network.
+/// The size of a network, from the configuration.
 pub(super) fn network_prefix(config: &Config) -> NetworkPrefix {
     let bits = |bits: u32| u8::try_from(bits).unwrap_or(u8::MAX);
     let limits = &config.limits;
@@ -130,7 +130,7 @@ pub(super) fn scram(config: &Config) -> Result<Option<ScramSettings>, Failure> {
     Ok(Some(ScramSettings { key, iterations: config.auth.scram_iterations }))
 }
 
-/// What secrets of mail are sealed with.
+/// The key that seals secrets in storage, from `seal.key`; made if there is no such file.
 fn seal_key(config: &Config) -> Result<SealKey, Failure> {
     super::key_file::load_or_make(&config.data_dir.join("seal.key")).map(SealKey::new)
 }
@@ -200,8 +200,8 @@ fn set_search(settings: &mut storage::Settings, config: &Config) {
     settings.index_memory_bytes = bytes(search.memory);
 }
 
-/// LIMIT: trace fields, results and signatures that a message gets here; what is as large as it may be
-/// when it comes (RFC 1870 §4) is still kept with them.
+/// LIMIT: trace fields, results and signatures that a message gets here; what is as large as it may
+/// be when it comes (RFC 1870 §4) is still kept with them.
 const ADDED_BYTES_MAX: u64 = 64 * 1024;
 
 /// What a reload may change of storage.

@@ -1,11 +1,11 @@
 //! The page behind a link by which the owner of an account sets its password (R-ADDR-8).
 //!
-//! **Invariants:** looking at it uses nothing up: programs that check mail follow every link; neither
-//! the secret nor the password reaches a log; nothing goes over a line that others read, unless the
-//! listener permits that for passwords.
+//! **Invariants:** looking at it uses nothing up: programs that check mail follow every link;
+//! neither the secret nor the password reaches a log; nothing goes over a line that others read,
+//! unless the listener permits that for passwords.
 //!
-//! Nobody is slowed down for wrong secrets. Of 256 bits none is guessed; and any page somebody looks at
-//! can have their browser ask for wrong ones, which would count as theirs.
+//! Nobody is slowed down for wrong secrets. Of 256 bits none is guessed; and any page somebody
+//! looks at can have their browser ask for wrong ones, which would count as theirs.
 
 mod form;
 #[cfg(test)]
@@ -39,8 +39,8 @@ pub(super) struct PasswordPage {
     pub(super) authenticator: Arc<Authenticator>,
     /// Whether passwords may come without TLS.
     pub(super) plaintext_auth: bool,
-    /// The accounts for which a password is being computed: one at a time, for who has a link could have
-    /// thousands computed before the first of them used it up.
+    /// The accounts for which a password is being computed: one at a time, for who has a link could
+    /// have thousands computed before the first of them used it up.
     pub(super) computing: Arc<Mutex<HashSet<AccountId>>>,
 }
 
@@ -53,7 +53,7 @@ impl Drop for Computing<'_> {
     }
 }
 
-/// What is not done, and why.
+/// Why the page refuses a request.
 enum Refusal {
     /// The link is none, or none any more.
     Gone,
@@ -84,7 +84,7 @@ impl PasswordPage {
         request.uri().path().starts_with(PASSWORD_PATH)
     }
 
-    /// The answer.
+    /// Answers a request for the page.
     pub(super) async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes> + Send,
@@ -112,8 +112,8 @@ impl PasswordPage {
                 Ok(Shown::Form { address: link.address, fault: None })
             }
             // It may come from any page: what a browser adds of its own accord, as it does cookies
-            // and passwords of HTTP, is not looked at. Whoever has it post here knows the secret, and
-            // needs no browser of anybody else for that.
+            // and passwords of HTTP, is not looked at. Whoever has it post here knows the secret,
+            // and needs no browser of anybody else for that.
             Method::POST => {
                 // Read first, so that the answer finds a peer that waits for it.
                 let body = form::read(&parts.headers, body).await.map_err(Refusal::Body)?;

@@ -1,4 +1,4 @@
-//! What the configuration says of hosts that bring mail.
+//! From the configuration to the policy on hosts that bring mail.
 
 use std::sync::Arc;
 use std::time::Duration;

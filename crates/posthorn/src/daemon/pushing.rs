@@ -10,7 +10,7 @@ use storage::SealedPushKey;
 use crate::admin::Admin;
 use crate::cli::Failure;
 
-/// Who is to tell, and what requests are told of it; `None` where nobody is told.
+/// The pusher, and the settings that requests need of it; `None` where pushes are switched off.
 pub(super) async fn pusher(
     config: &Config,
     admin: &Admin,

@@ -1,5 +1,5 @@
-//! Reports of others (DMARC, TLS), read as they arrive. One whose signer cannot be asked for then is
-//! looked at again later, by whichever daemon is there.
+//! Reports of others (DMARC, TLS), read as they arrive. One whose signer cannot be asked for then
+//! is looked at again later, by whichever daemon is there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// LIMIT: messages that wait to be read, of 10 MiB at most each.
 const WAITING_MAX: usize = 8;
-/// LIMIT: messages whose signatures are looked at meanwhile, each held until it is known whose it is.
-/// Others wait for none of them unless they have signatures to be looked at, too.
+/// LIMIT: messages whose signatures are looked at meanwhile, each held until it is known whose it
+/// is. Others wait for none of them unless they have signatures to be looked at, too.
 const JUDGED_MAX: usize = 12;
 /// LIMIT: the same of messages that waited, which take no place from those that come.
 const AGAIN_MAX: usize = 4;
@@ -44,7 +44,7 @@ struct Letter {
     /// The domain that reports, by its own word; empty until it is read.
     source: String,
     received: Timestamp,
-    /// Its number, where it waited.
+    /// The number among waiting reports, if it waited.
     waited: Option<i64>,
     /// Whether it is looked at again, should nobody answer now.
     waits_on: bool,
@@ -210,7 +210,7 @@ impl Reader {
     }
 }
 
-/// What is in it.
+/// Reads the report in a letter.
 async fn read_letter(mut letter: Letter) -> Option<(Letter, ReportMessage)> {
     let read = tokio::task::spawn_blocking(move || {
         let found = ReportMessage::of(&letter.message);

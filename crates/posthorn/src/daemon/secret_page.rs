@@ -1,7 +1,7 @@
 //! Pages for people whose addresses are secrets, out of letters.
 //!
-//! **Invariant:** nothing keeps such a page, and it tells its address to nobody; no script runs in it
-//! and nobody shows it in a page of theirs.
+//! **Invariant:** nothing keeps such a page, and it tells its address to nobody; no script runs in
+//! it and nobody shows it in a page of theirs.
 
 use http_body_util::Full;
 use hyper::body::Bytes;

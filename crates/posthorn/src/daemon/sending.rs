@@ -1,4 +1,4 @@
-//! What the configuration means for the queue.
+//! From the configuration to the settings of the queue: routes, limits, reports and TLS.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(super) fn start(
     Ok(Some(Queue::start_sorting(sorter, admin.store.clone(), settings, dns, tls, shutdown)))
 }
 
-/// Who verifies servers.
+/// The TLS client with the trust anchors of the configuration.
 pub(super) fn tls_client(config: &Config) -> Result<TlsClient, Failure> {
     let trusted_ca = config.queue.trusted_ca.as_deref();
     TlsClient::new(trusted_ca).map_err(|error| Failure::new(format!("queue: {error}")))
@@ -107,7 +107,7 @@ fn dmarc_reporter(config: &Config, tally: &Arc<DmarcTally>) -> Option<DmarcRepor
     })
 }
 
-/// Who reports to others.
+/// The name and address that reports are sent under, if any are.
 fn reporter(config: &Config) -> Option<Reporter> {
     let address = config.sent_reports.address.as_ref()?;
     let domain = address.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);

@@ -42,37 +42,37 @@ pub(super) struct Shared {
     pub(super) memory: ReceptionMemory,
     /// Absent where none is known, which is an error only for who sends.
     pub(super) dns: Option<Arc<ReplaceableDns>>,
-    /// Who signs for the domains here.
+    /// Signs mail of the domains here.
     pub(super) signatory: Arc<dyn Signatory>,
-    /// Who reads reports.
+    /// Takes reports of others that came by mail.
     pub(super) reports: Sender<Vec<u8>>,
     /// What is counted for reports to others, where somebody is told.
     pub(super) dmarc: Arc<DmarcTally>,
-    /// What reverse-paths are rewritten with.
+    /// The key by which reverse-paths are rewritten.
     pub(super) srs_key: SrsKey,
     pub(super) sorter: Arc<dyn Sorter>,
-    /// Absent where nothing is sent.
+    /// The queue; absent where nothing is sent.
     pub(super) queue: Option<Queue>,
     pub(super) counts: Arc<Counts>,
     pub(super) checks: Checks,
     pub(super) taught: Arc<TeachingCounts>,
     pub(super) certificates: Arc<KeeperCounts>,
     pub(super) rates: Arc<NetworkRates>,
-    /// Who reads calendars next, at whichever listener: they have the same connections to the store.
+    /// The turns to read for all HTTP listeners: they have the same connections to the store.
     pub(super) dav_turns: dav::Turns,
     /// Absent where nobody is told of changes of calendars.
     pub(super) pushes: Option<PushSettings>,
 }
 
-/// What others than the listeners have, too.
+/// Services that other parts of the daemon than its listeners use, too.
 pub(super) struct Shares {
-    /// Who signs mail.
+    /// Signs mail of the domains here.
     pub(super) signatory: Arc<dyn Signatory>,
-    /// Who sorts it.
+    /// Runs the rules of accounts.
     pub(super) sorter: Arc<dyn Sorter>,
-    /// Who reads reports.
+    /// Takes reports of others that came by mail.
     pub(super) reports: Sender<Vec<u8>>,
-    /// What is counted for reports to others.
+    /// Counts results of DMARC for reports to others.
     pub(super) dmarc: Arc<DmarcTally>,
 }
 
@@ -375,7 +375,7 @@ fn submission_mechanisms(listener: &Listener) -> Vec<sasl::Name> {
     mechanisms
 }
 
-/// Who signs and seals mail of the domains here.
+/// Makes what signs and seals mail of the domains here.
 pub(super) fn signatory(config: &Config, admin: &Admin) -> Arc<dyn Signatory> {
     let (store, seal_key) = (admin.store.clone(), admin.seal_key.clone());
     Arc::new(DomainSignatory::new(store, seal_key, authserv_id(config)))

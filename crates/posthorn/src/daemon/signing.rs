@@ -25,7 +25,7 @@ pub(super) struct DomainSignatory {
     store: Store,
     seal_key: SealKey,
     authserv_id: String,
-    /// By public key.
+    /// The opened keys, by public key.
     opened: Mutex<HashMap<Vec<u8>, Arc<Signer>>>,
 }
 

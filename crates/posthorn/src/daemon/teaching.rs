@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the controller is left alone when it does not answer.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// What was taught so far.
+/// Counters of what was taught.
 #[derive(Debug, Default)]
 pub(super) struct TeachingCounts {
     spam: AtomicU64,
@@ -35,7 +35,7 @@ pub(super) struct TeachingCounts {
     failed: AtomicU64,
 }
 
-/// Who teaches, if there is somebody to teach.
+/// The rspamd that is taught, if one is configured.
 pub(super) fn teacher(config: &Config) -> Result<Option<RspamdTeacher>, Failure> {
     let Some(controller) = &config.rspamd.controller else { return Ok(None) };
     Ok(Some(RspamdTeacher {

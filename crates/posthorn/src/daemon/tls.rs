@@ -1,4 +1,4 @@
-//! The certificates of the configuration, made ready.
+//! The certificates of the configuration, read and made ready for listeners.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

@@ -15,7 +15,7 @@ const PROOFS: &str = "/.well-known/acme-challenge/";
 /// RFC 8461 §3.3.
 const POLICY: &str = "/.well-known/mta-sts.txt";
 
-/// Who answers. Clones are the same.
+/// Answers requests below `/.well-known/`. Clones are the same.
 #[derive(Clone)]
 pub(super) struct WellKnown {
     store: Store,

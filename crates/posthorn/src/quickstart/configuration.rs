@@ -1,4 +1,4 @@
-//! The configuration file of a quickstart directory.
+//! Writes the configuration file of a quickstart directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -30,7 +30,7 @@ const PORT_BASE: u16 = 10_000;
 /// The file as it is to be.
 pub(super) struct Plan {
     pub(super) config: Config,
-    /// Its text, unless it stands there already.
+    /// The text of the file, unless it exists already.
     text: Option<String>,
 }
 

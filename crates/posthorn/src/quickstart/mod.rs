@@ -21,7 +21,7 @@ use crate::daemon::{self, OpenError};
 /// The domain of a new directory, unless another is asked for.
 const DOMAIN: &str = "example.test";
 
-/// What was asked for.
+/// What quickstart was asked for.
 pub(crate) struct Wish {
     pub(crate) directory: PathBuf,
     pub(crate) port_base: Option<u16>,

@@ -169,9 +169,9 @@ impl Log {
 /// The ports quickstart adds to its base.
 const QUICKSTART: [u16; 11] = [24, 25, 80, 110, 143, 443, 465, 587, 993, 995, 4190];
 
-/// A port base on which every port quickstart serves is free, and stays so: the ports lie below those
-/// the kernel gives to connections and to listeners on port 0, and no test of this program gets one
-/// another has.
+/// A port base on which every port quickstart serves is free, and stays so: the ports lie below
+/// those the kernel gives to connections and to listeners on port 0, and no test of this program
+/// gets one another has.
 pub(crate) fn free_port_base() -> u16 {
     static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut taken = TAKEN.lock().unwrap();

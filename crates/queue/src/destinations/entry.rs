@@ -1,4 +1,5 @@
-//! What is known of one destination.
+//! What the queue knows of one destination: open connections, failures, and until when it is left
+//! alone.
 
 use std::sync::Arc;
 
@@ -11,17 +12,17 @@ use crate::answer::Answer;
 /// What is known of one destination at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationState {
-    /// The domain.
+    /// The domain or route.
     pub destination: String,
-    /// Connections open.
+    /// How many connections are open.
     pub connections: usize,
-    /// Those of them that have nothing to do.
+    /// How many of the open connections are idle.
     pub resting: usize,
     /// How many it may have now.
     pub allowed: usize,
     /// Visits in a row that found no server.
     pub failures: u32,
-    /// Until when it is left alone, if it is.
+    /// The instant until which it is left alone, if it is.
     pub blocked_until: Option<Timestamp>,
     /// Why it could not be reached last, where it was not since.
     pub answer: Option<String>,
@@ -37,14 +38,14 @@ pub struct DestinationState {
 /// is killed again and again sends little twice, and a server is not met with a crowd.
 pub(super) const CONNECTIONS_FIRST: usize = 2;
 
-/// What a visit to a destination takes.
+/// The connection that a visit to a destination uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
-    /// Its first connection.
+    /// The first connection to it.
     First,
-    /// One beside others.
+    /// A connection beside others.
     Another,
-    /// One that rests.
+    /// A connection that was idle.
     Resting,
 }
 
@@ -62,7 +63,7 @@ pub(super) struct Entry {
     /// Visits in a row that found no server.
     pub(super) failures: u32,
     pub(super) blocked_until: Timestamp,
-    /// Why the last of them found none.
+    /// Why the last attempt to connect failed.
     pub(super) reason: Option<Answer>,
     /// Whether it waits for a connection of its route, which has as many as it may.
     pub(super) is_parked: bool,
@@ -83,7 +84,8 @@ pub(super) struct Pace {
     pub(super) used: Timestamp,
 }
 
-/// What bounds messages a minute: a tenth of them go at once, so that connections are worth opening.
+/// What bounds messages a minute: a tenth of them go at once, so that connections are worth
+/// opening.
 pub(super) fn bucket(per_minute: u32, now: Timestamp) -> TokenBucket {
     TokenBucket::new((per_minute / 10).max(1), per_minute, now)
 }

@@ -199,7 +199,8 @@ fn a_turn_that_is_returned_is_the_next_ones() {
     assert_eq!(table.begin_visit(at(10)).as_deref(), Some("c"));
 }
 
-/// Another visit of a destination that is called may end before the one that comes asks for the turn.
+/// Another visit of a destination that is called may end before the one that comes asks for the
+/// turn.
 #[test]
 fn a_turn_is_kept_for_the_visit_that_comes() {
     let mut table = Destinations::new(paced(20));

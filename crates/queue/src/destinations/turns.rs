@@ -1,8 +1,10 @@
-//! How fast messages go: to a destination, or one way, where a route has a bound for all that go it.
+//! How fast messages go: to a destination, or one way, where a route has a bound for all that go
+//! it.
 //!
 //! Who finds no turn on a way waits in line, and nobody who comes later is before it: the first is
-//! *called* as soon as there is a turn, which it has then for itself. So a thousand domains do not all
-//! come for one message, and a turn for which somebody called has nothing any more is the next one's.
+//! *called* as soon as there is a turn, which it has then for itself. So a thousand domains do not
+//! all come for one message, and a turn for which somebody called has nothing any more is the next
+//! one's.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -14,7 +16,7 @@ use super::entry::{Pace, bucket};
 use super::ways::Ways;
 use crate::settings::Settings;
 
-/// In microseconds.
+/// A minute in microseconds.
 const MINUTE: i64 = 60_000_000;
 
 /// How fast messages go one way.
@@ -24,7 +26,7 @@ pub(super) struct Turns {
     bucket: TokenBucket,
     /// Destinations without a turn, the first first.
     waiting: VecDeque<String>,
-    /// Whose turn it is.
+    /// The destination whose turn it is.
     called: Option<Called>,
 }
 
@@ -35,7 +37,7 @@ struct Called {
     comes: bool,
 }
 
-/// By the name of its route.
+/// Turns by the name of the route that they use.
 pub(super) type TurnsByWay = HashMap<String, Turns>;
 
 impl Turns {
@@ -48,7 +50,8 @@ impl Turns {
         self.called.as_ref().is_some_and(|called| called.destination == destination)
     }
 
-    /// A turn, unless others are before; the error says when there is one, if each of them takes theirs.
+    /// A turn, unless others are before; the error says when there is one, if each of them takes
+    /// theirs.
     fn take(&mut self, destination: &str, awaits: bool, now: Timestamp) -> Result<(), Timestamp> {
         let is_called = self.is_called(destination);
         let is_first = is_called || (self.called.is_none() && self.waiting.is_empty());
@@ -134,8 +137,8 @@ impl Destinations {
         });
     }
 
-    /// How many more turns one who goes to a destination may take on its way now; `None` where that has
-    /// no bound.
+    /// How many more turns one who goes to a destination may take on its way now; `None` where that
+    /// has no bound.
     pub(crate) fn turns_left(&mut self, destination: &str, now: Timestamp) -> Option<u64> {
         let way = self.settings.paced_way(destination)?;
         let turns = self.turns.get_mut(way)?;
@@ -199,7 +202,8 @@ impl Destinations {
         }
     }
 
-    /// When the next one is to be called; where there is no connection, its end is waited for instead.
+    /// When the next one is to be called; where there is no connection, its end is waited for
+    /// instead.
     pub(super) fn next_call(&self) -> Option<Timestamp> {
         let waited_for = |turns: &&Turns| {
             turns.called.is_none() && first_has_room(&self.settings, &self.ways, turns)

@@ -37,7 +37,7 @@ impl Ways {
         self.ways.entry(way.to_owned()).or_default().active += 1;
     }
 
-    /// One of its connections ended.
+    /// Gives back the place of a connection that ended.
     pub(super) fn leave(&mut self, way: &str) {
         if let Some(found) = self.ways.get_mut(way) {
             found.active = found.active.saturating_sub(1);
@@ -47,7 +47,7 @@ impl Ways {
         }
     }
 
-    /// Who is let go next.
+    /// The destination that has waited longest for this way, which waits no more.
     pub(super) fn unpark(&mut self, way: &str) -> Option<String> {
         self.ways.get_mut(way)?.parked.pop_front()
     }
@@ -57,7 +57,7 @@ impl Ways {
         self.ways.get(way).is_none_or(|found| found.active < connections_max)
     }
 
-    /// Nothing is known any more, nor is anybody parked.
+    /// Forgets every connection and everybody who waits.
     pub(super) fn clear(&mut self) {
         self.ways.clear();
     }

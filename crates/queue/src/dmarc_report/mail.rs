@@ -1,4 +1,4 @@
-//! A report by mail: RFC 7489 §7.2.1.1.
+//! A DMARC report as mail: its subject and file name (RFC 7489 §7.2.1.1).
 
 use mailauth::reports::DmarcReport;
 

@@ -15,7 +15,7 @@ use crate::report_days::{AGAIN_SECS, Again, DAY_SECS, day_of, offset};
 use crate::report_mail::{Mailed, Sender, TlsNeed};
 use crate::settings::DmarcReporter;
 
-/// Who reports.
+/// The name of the lease that lets one daemon at a time send DMARC reports.
 const LEASE: &str = "dmarc reports";
 /// Longer than a domain takes; the lease is prolonged before each.
 const LEASE_SECS: i64 = 900;
@@ -31,11 +31,11 @@ const MAIL_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 /// What is to become of what was counted of a domain.
 enum Course {
-    /// It is told, or nobody is to hear it.
+    /// The reports were sent, or nobody wants them.
     Over(Vec<Mailed>),
-    /// It is tried again after a while.
+    /// They are tried again after a while.
     Later,
-    /// It is tried again at the next look.
+    /// They are tried again at the next look.
     Next,
 }
 
@@ -222,9 +222,9 @@ fn report(
     }
 }
 
-/// RFC 7489 §7.2.1.1: letters and digits. What stands between labels is told by capitals, which a domain
-/// in normal form has none of: two domains of one day have two ids, and with them two Message-IDs, where
-/// somebody gets the reports of both.
+/// RFC 7489 §7.2.1.1: letters and digits. What stands between labels is told by capitals, which a
+/// domain in normal form has none of: two domains of one day have two ids, and with them two
+/// Message-IDs, where somebody gets the reports of both.
 fn report_id(begins: i64, domain: &str) -> String {
     let letter = |char: char| match char {
         '.' => 'D',

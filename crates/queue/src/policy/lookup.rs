@@ -47,8 +47,8 @@ impl StsCache {
 }
 
 impl Inner {
-    /// The policy of a domain, if it has one. Where it cannot be known whether one is kept, the mail
-    /// waits: without the policy it might go to anybody.
+    /// The policy of a domain, if it has one. Where it cannot be known whether one is kept, the
+    /// mail waits: without the policy it might go to anybody.
     pub(crate) async fn sts_policy(
         self: &Arc<Self>,
         domain: &str,
@@ -80,8 +80,8 @@ impl Inner {
         Ok(fetched.or(kept.map(|kept| kept.policy)))
     }
 
-    /// RFC 8461 §3.3: fetched anew before it has expired, so that who keeps us from the web server on
-    /// that day gains nothing. The mail does not wait for it.
+    /// RFC 8461 §3.3: fetched anew before it has expired, so that who keeps us from the web server
+    /// on that day gains nothing. The mail does not wait for it.
     fn refresh_policy(self: &Arc<Self>, domain: &str, id: String) {
         let (now, inner, domain) = (self.store.now(), self.clone(), domain.to_owned());
         if !self.sts.may_fetch(&domain, &id, now) {
@@ -100,7 +100,7 @@ impl Inner {
         });
     }
 
-    /// What is kept and not too old.
+    /// The policy kept for a domain, unless it has expired.
     async fn kept_policy(&self, domain: &str) -> Result<Option<Kept>, StorageError> {
         let wanted = domain.to_owned();
         let row = self.store.read(move |tx| tx.find_sts_policy(&wanted)).await?;
@@ -188,7 +188,7 @@ impl From<HttpsError> for Unfetched {
     }
 }
 
-/// What is kept of a domain.
+/// The MTA-STS policy kept for a domain.
 struct Kept {
     id: String,
     policy: StsPolicy,

@@ -1,6 +1,6 @@
-//! How the servers of a destination must be met: what the DNS says of their certificates (DANE, RFC
-//! 7672), what their domain says of them (MTA-STS, RFC 8461), what a message asks for (RFC 8689), or
-//! as well as can be had (RFC 7435).
+//! How the servers of a destination must be met: what the DNS says of their certificates (DANE,
+//! RFC 7672), what their domain says of them (MTA-STS, RFC 8461), what a message asks for
+//! (RFC 8689), or as well as can be had (RFC 7435).
 
 mod lookup;
 mod sts;
@@ -22,7 +22,7 @@ pub(crate) use sts::{StsMode, StsPolicy};
 pub(crate) enum Need {
     /// To get there, whatever its domain says of TLS (RFC 8689 §3).
     Arrival,
-    /// What its domain says.
+    /// The policy that the domain publishes has to be followed.
     Policy,
     /// TLS with servers that are known to be right (RFC 8689 §4.2.1).
     Certainty,
@@ -35,21 +35,21 @@ pub(crate) struct Meeting {
     pub(crate) demand: TlsDemand,
     /// It is known that the server is who it should be.
     pub(crate) certain: bool,
-    /// What is tried where that fails.
+    /// The use of TLS for a second attempt, where the first fails; `None`: no second attempt.
     pub(crate) otherwise: Option<TlsUse>,
-    /// Whose word that is.
+    /// Which policy was followed.
     pub(crate) followed: Followed,
 }
 
-/// Whose word it is how a server is met, as reports tell it (RFC 8460 §4.4).
+/// The policy by which a server is met, as reports tell it (RFC 8460 §4.4).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Followed {
-    /// Nobody's.
+    /// No policy: TLS where it is offered.
     #[default]
     Nobody,
-    /// That of its domain.
+    /// The MTA-STS policy of the domain (RFC 8461).
     Sts(StsPolicy),
-    /// That of the DNS.
+    /// The TLSA records of the host (RFC 7672).
     Tlsa(Vec<net::TlsaRecord>),
 }
 
@@ -88,7 +88,7 @@ impl Meeting {
         matches!(self.followed, Followed::Tlsa(_)) && self.demand == TlsDemand::Encrypted
     }
 
-    /// What a message asks for beyond that.
+    /// The terms that also satisfy the needs of a message, or the answer where none can.
     pub(crate) fn for_need(self, need: Need) -> Result<Self, Answer> {
         match need {
             Need::Policy => Ok(self),
@@ -106,7 +106,7 @@ impl Meeting {
         }
     }
 
-    /// By a route that the operator has set.
+    /// The terms for a route that the operator configured.
     pub(crate) fn by_route(relay: &Relay) -> Self {
         let (tls, demand, certain) = match relay.tls {
             RelayTls::Opportunistic => return Self::opportunistic(),

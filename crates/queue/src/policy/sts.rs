@@ -12,15 +12,15 @@ const PATTERNS_MAX: usize = 200;
 /// What happens to mail for a server that does not stand the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StsMode {
-    /// It is not sent there.
+    /// Mail is not sent where the policy is not met.
     Enforce,
-    /// It is sent, and reported.
+    /// Mail is sent where the policy is not met, and that is reported.
     Testing,
-    /// Nobody looks.
+    /// The domain has given the policy up.
     None,
 }
 
-/// A policy.
+/// A policy of MTA-STS (RFC 8461 §3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StsPolicy {
     pub(crate) mode: StsMode,
@@ -45,8 +45,8 @@ pub(crate) fn parse_record(texts: &[Vec<u8>]) -> Option<String> {
 }
 
 impl StsPolicy {
-    /// RFC 8461 §3.2: one `name: value` a line; unknown names are passed over, and of known ones but
-    /// `mx` the first counts.
+    /// RFC 8461 §3.2: one `name: value` a line; unknown names are passed over, and of known ones
+    /// but `mx` the first counts.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mut version, mut mode, mut max_age) = (None, None, None);
         let mut patterns = Vec::new();

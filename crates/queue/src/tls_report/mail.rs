@@ -1,4 +1,4 @@
-//! A report by mail: RFC 8460 §5.3.
+//! A TLS report as mail: `multipart/report` with the compressed JSON (RFC 8460 §5.3).
 
 use mailauth::reports::TlsReport;
 use storage::{Address, StorageError};

@@ -16,7 +16,7 @@ use crate::report_days::{AGAIN_SECS, Again, DAY_SECS, day_of, offset};
 use crate::report_mail::Mailed;
 use crate::settings::Reporter;
 
-/// Who reports.
+/// The name of the lease that lets one daemon at a time send TLS reports.
 const LEASE: &str = "tls reports";
 /// Longer than one look at all.
 const LEASE_SECS: i64 = 1_800;
@@ -35,18 +35,18 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 enum Course {
     /// It is told by mail, or there is nobody to tell.
     Over(Vec<Mailed>),
-    /// It is tried again.
+    /// The report is tried again later.
     Again,
 }
 
-/// What became of one report.
+/// What became of a report at its addresses.
 #[derive(Default)]
 struct Told {
-    /// By mail.
+    /// Reports to be sent by mail.
     mailed: Vec<Mailed>,
-    /// Somebody took it by POST.
+    /// Whether a POST was accepted.
     posted: bool,
-    /// There is somebody who does not have it.
+    /// Whether an address did not get the report.
     failed: bool,
 }
 

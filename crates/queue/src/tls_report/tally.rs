@@ -1,4 +1,4 @@
-//! What is counted between two writes.
+//! The results of TLS sessions, added up in memory between two writes to storage.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,14 +16,15 @@ use crate::report_days::day_of;
 const KINDS_MAX: usize = 10_000;
 /// LIMIT: TLSA records of one host that are told.
 const RECORDS_MAX: usize = 5;
-/// LIMIT: bytes of all TLSA records that are told, so that storage, which keeps a thousand of a policy,
-/// cuts none. Digests fit, and a key of RSA with up to 3,072 bits; a whole certificate seldom.
+/// LIMIT: bytes of all TLSA records that are told, so that storage, which keeps a thousand of a
+/// policy, cuts none. Digests fit, and a key of RSA with up to 3,072 bits; a whole certificate
+/// seldom.
 const RECORD_BYTES_MAX: usize = 860;
 
 /// Sessions by how they went.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Whether anybody is told.
+    /// Whether results are counted, since reports are sent.
     counts: AtomicBool,
     kinds: Mutex<HashMap<TlsResult, u64>>,
 }
@@ -42,8 +43,8 @@ impl Tally {
         self.counts.load(Ordering::Relaxed)
     }
 
-    /// A session with a server of a domain, from an address of ours where it came to one; `result` is
-    /// empty where nothing failed.
+    /// A session with a server of a domain, from an address of ours where it came to one; `result`
+    /// is empty where nothing failed.
     pub(crate) fn count(
         &self,
         domain: &str,
@@ -104,7 +105,7 @@ impl Tally {
         taken
     }
 
-    /// What could not be written.
+    /// Puts back results that could not be written.
     pub(super) fn put_back(&self, counted: Vec<(TlsResult, u64)>) {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, sessions) in counted {
@@ -137,8 +138,8 @@ fn described(followed: &Followed) -> (&'static str, String) {
     }
 }
 
-/// RFC 6698 §2.2, each as it stands in the zone. What is too long is left out: a part of it would be
-/// another record, which matches nothing.
+/// RFC 6698 §2.2, each as it stands in the zone. What is too long is left out: a part of it would
+/// be another record, which matches nothing.
 fn tlsa_lines(records: &[net::TlsaRecord]) -> Vec<String> {
     let mut room = RECORD_BYTES_MAX;
     let line = |record: &net::TlsaRecord| {

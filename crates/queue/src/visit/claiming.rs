@@ -13,10 +13,10 @@ use storage::{
 
 /// LIMIT: recipients in hand at a time, so that a crash leaves few for others to take over.
 const CLAIM_MAX: usize = 50;
-/// LIMIT: the same of those that are elsewhere and go along; together as many as each server takes of
-/// one message (RFC 5321 §4.5.3.1.8).
+/// LIMIT: the same of those that are elsewhere and go along; together as many as each server takes
+/// of one message (RFC 5321 §4.5.3.1.8).
 const ALONG_MAX: usize = 50;
-/// What a claim brought.
+/// The messages that a claim brought.
 pub(super) struct Claimed {
     pub(super) messages: Vec<ClaimedMessage>,
     next_due: Option<Timestamp>,
@@ -25,8 +25,8 @@ pub(super) struct Claimed {
 }
 
 impl Visit {
-    /// Whether another message may go there now: asked for before anything is claimed, so that who has no
-    /// turn writes nothing. A turn is kept until it is used or returned.
+    /// Whether another message may go there now: asked for before anything is claimed, so that who
+    /// has no turn writes nothing. A turn is kept until it is used or returned.
     pub(super) async fn has_turn(&mut self) -> bool {
         let rate = self.inner.settings().rate_for(&self.destination);
         if self.turn || rate == 0 || self.is_here().await {
@@ -48,8 +48,8 @@ impl Visit {
         }
     }
 
-    /// Whether nothing came since all that was due was claimed, where each message takes a turn: none is
-    /// asked for in vain.
+    /// Whether nothing came since all that was due was claimed, where each message takes a turn:
+    /// none is asked for in vain.
     pub(super) fn is_done(&self) -> bool {
         let (settings, now) = (self.inner.settings(), self.inner.store.now());
         let table = self.inner.table();
@@ -76,8 +76,8 @@ impl Visit {
         self.inner.table().learn(&self.destination, here, self.inner.store.now());
     }
 
-    /// How many recipients are claimed at a time: where each message takes a turn, no more than there
-    /// are turns for; what else of the same message waits is claimed along.
+    /// How many recipients are claimed at a time: where each message takes a turn, no more than
+    /// there are turns for; what else of the same message waits is claimed along.
     fn claim_limit(&self) -> usize {
         let now = self.inner.store.now();
         let more = self.inner.table().turns_left(&self.destination, now);

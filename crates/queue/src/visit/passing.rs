@@ -12,22 +12,22 @@ use crate::delivery::concerns_server;
 use crate::settings::Settings;
 use crate::settle::End;
 
-/// LIMIT: how long what the DNS and the domain said of its hosts is gone by, whatever the TTL (RFC 1035
-/// §3.2.1): a busy destination is visited without an end.
+/// LIMIT: how long what the DNS and the domain said of its hosts is gone by, whatever the TTL
+/// (RFC 1035 §3.2.1): a busy destination is visited without an end.
 const FOUND_SECS: i64 = 300;
 
-/// A sender of whom a host takes nothing now.
+/// A sender whose messages a host refuses for now.
 pub(super) struct RefusedSender {
     sender: String,
-    /// What was said.
+    /// The reply that refused the sender.
     said: Answer,
-    /// By which settings the host was found.
+    /// The settings by which the host was found.
     settings: Arc<Settings>,
 }
 
 impl Visit {
-    /// Whether the server takes nothing now and there are others behind it, which are tried from here
-    /// on: RFC 5321 §5.1. One that may have the message already is no reason to.
+    /// Whether the server takes nothing now and there are others behind it, which are tried from
+    /// here on: RFC 5321 §5.1. One that may have the message already is no reason to.
     pub(super) fn passes_over(&mut self, answered: &Answered) -> bool {
         let Answered { name, outcome, .. } = answered;
         let Some(Ok(exits)) = &mut self.hosts else { return false };
@@ -46,8 +46,8 @@ impl Visit {
         true
     }
 
-    /// Has the first host of the domain asked first again, where others were; and the domain for its
-    /// hosts, after a while.
+    /// Has the first host of the domain asked first again, where others were; and the domain for
+    /// its hosts, after a while.
     pub(super) fn begin_anew(&mut self) {
         let now = self.inner.store.now();
         let is_old = self.found.as_ref().is_some_and(|(_, at)| at.plus_secs(FOUND_SECS) <= now);
@@ -82,14 +82,14 @@ impl Visit {
         (refused.sender == message.reverse_path).then(|| refused.said.clone())
     }
 
-    /// Who was refused at the hosts of these settings: others may say something else.
+    /// The sender that the hosts of these settings refused: other hosts may say something else.
     fn refused_by(&self, settings: &Arc<Settings>) -> Option<&RefusedSender> {
         self.refused_sender.as_ref().filter(|refused| Arc::ptr_eq(&refused.settings, settings))
     }
 
-    /// Whether a host that goes on said no to the sender alone, as far as is known: only when it says
-    /// the same to another one it is the host that takes nothing now, and is left alone. Who sends too
-    /// much keeps nobody else's mail.
+    /// Whether a host that goes on said no to the sender alone, as far as is known: only when it
+    /// says the same to another one it is the host that takes nothing now, and is left alone. Who
+    /// sends too much keeps nobody else's mail.
     pub(super) fn is_about_sender(&mut self, message: &ClaimedMessage, said: Answer) -> bool {
         let sender = &message.reverse_path;
         let found = self.found.as_ref().map(|(settings, _)| settings.clone());
@@ -129,7 +129,8 @@ impl Visit {
         End::Deferred(said)
     }
 
-    /// Nothing more is tried there for a while: for that reason, which those hear who wait for it.
+    /// Leaves the destination alone for a while, for this reason, which waiting messages get as
+    /// their answer.
     pub(super) fn leave_alone(&self, reason: Option<Answer>) {
         let (now, chance) = (self.inner.store.now(), self.inner.chance());
         self.inner.table().failed(&self.destination, reason, now, chance);

@@ -13,7 +13,7 @@ use storage::{ClaimedMessage, ClaimedRecipient};
 /// What a server said to one transaction.
 pub(super) struct Answered {
     pub(super) name: String,
-    /// Who tells the sender.
+    /// Whether this server or the next tells the sender of delivery.
     confirms: Confirms,
     pub(super) outcome: Outcome,
 }
@@ -68,7 +68,7 @@ impl Visit {
         Some(answered)
     }
 
-    /// Who is done, and who is to be named again.
+    /// Sorts the recipients into those that are done and those to be named again.
     pub(super) fn judge(
         &mut self,
         message: &ClaimedMessage,
@@ -109,8 +109,8 @@ impl Visit {
 }
 
 /// Whether the header section counts as one in UTF-8 (RFC 6531 §3.2), which only some servers take.
-/// QUIRK(scanners, scripts): they put bytes outside ASCII there and do not say so in MAIL; that goes on
-/// as it came, to servers that know nothing of UTF-8 as well, as other servers have it.
+/// QUIRK(scanners, scripts): they put bytes outside ASCII there and do not say so in MAIL; that
+/// goes on as it came, to servers that know nothing of UTF-8 as well, as other servers have it.
 fn is_utf8_header(message: &ClaimedMessage, header: &[u8], server: &Capabilities) -> bool {
     let is_fit = server.smtputf8 && std::str::from_utf8(header).is_ok();
     !header.is_ascii() && (message.parameters.smtputf8 || is_fit)
@@ -134,8 +134,9 @@ async fn convert(
     Some(OutboundContent { header: bytes, body: Vec::new() })
 }
 
-/// RFC 3461 §5.2.2: a server that knows DSN tells what the sender asked to be told. RFC 2852 §4.1.4:
-/// the sender hears of each server that was to be traced, and of one that knows no deadlines.
+/// RFC 3461 §5.2.2: a server that knows DSN tells what the sender asked to be told.
+/// RFC 2852 §4.1.4: the sender hears of each server that was to be traced, and of one that knows no
+/// deadlines.
 fn confirms(message: &Outbound, server: &Capabilities) -> Confirms {
     let by = message.deliver_by;
     let unasked =

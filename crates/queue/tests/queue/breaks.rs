@@ -1,5 +1,5 @@
-//! Connections that end in the middle of something: nothing is lost, and nothing comes twice but what
-//! the server may have taken.
+//! Connections that end in the middle of something: nothing is lost, and nothing comes twice but
+//! what the server may have taken.
 
 use queue::{RelayTls, Settings};
 use smtp::client::Credentials;
@@ -64,8 +64,8 @@ async fn behind_what_was_taken_without_a_word() {
     }
 }
 
-/// What is begun anew behind a message of which nobody was taken: the server has nothing of the next one
-/// yet, and another connection brings that at once.
+/// What is begun anew behind a message of which nobody was taken: the server has nothing of the
+/// next one yet, and another connection brings that at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn between_two_messages() {
     for keywords in [&[][..], &["PIPELINING"], &["CHUNKING"], &["CHUNKING", "PIPELINING"]] {

@@ -1,4 +1,5 @@
-//! Servers that misbehave: what they do defers mail or goes round it; nothing gets stuck or doubled.
+//! Servers that misbehave: what they do defers mail or goes round it; nothing gets stuck or
+//! doubled.
 
 use ids::Clock as _;
 use queue::{Reach, RelayTls};
@@ -42,8 +43,8 @@ async fn replies_that_do_not_end_are_given_up() {
     }
 }
 
-/// RFC 5321 §4.2.5: with the code the server has the message, and it is not sent again, however much
-/// stands behind it.
+/// RFC 5321 §4.2.5: with the code the server has the message, and it is not sent again, however
+/// much stands behind it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_code_of_a_reply_of_a_megabyte_counts() {
     for (line, code) in [("250 no end of thanks ", ""), ("250-taken\r\n", "250 at last")] {
@@ -75,7 +76,8 @@ async fn content_that_is_taken_behind_a_goodbye_is_taken() {
     scene.close().await;
 }
 
-/// Who sends more than a server takes keeps nobody else's mail, and is not refused letter by letter.
+/// Who sends more than a server takes keeps nobody else's mail, and is not refused letter by
+/// letter.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_who_is_refused_now_stalls_no_other() {
     let a = Server::start().await;
@@ -85,7 +87,8 @@ async fn a_sender_who_is_refused_now_stalls_no_other() {
     scene.queue.wait_until(|now| now.deferred == 3 && now.delivered == 1).await;
     assert_eq!(scene.queue.counters().left_alone, 0);
     assert_eq!(a.taken()[0].mail.split(' ').nth(1), Some("FROM:<max@here.test>"));
-    // The second of hers was not brought: the first had been refused. The last was: max had been let in.
+    // The second of hers was not brought: the first had been refused. The last was: max had been
+    // let in.
     assert_eq!((a.refused(), a.connections()), (2, 1));
     // However long the visit lasts, she is asked for again.
     scene.rests("a.test").await;
@@ -135,8 +138,8 @@ pub(crate) async fn send_at_once(
     scene.advance(40);
 }
 
-/// The password of a route goes to its host alone: hosts that were found before it was set are asked
-/// for anew; and so they are after a while, however busy a destination is.
+/// The password of a route goes to its host alone: hosts that were found before it was set are
+/// asked for anew; and so they are after a while, however busy a destination is.
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_are_found_by_the_settings_of_the_message() {
     let (first, second) = (Server::start().await, Server::start().await);
@@ -417,8 +420,8 @@ async fn a_domain_that_takes_no_mail_is_not_asked_again() {
     scene.close().await;
 }
 
-/// RFC 5321 §5.1: what a host does not take now the next one may; one that may have it is no reason to
-/// send it to another.
+/// RFC 5321 §5.1: what a host does not take now the next one may; one that may have it is no reason
+/// to send it to another.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_takes_nothing_now_is_passed_over() {
     let first = Server::start().await;
@@ -514,8 +517,8 @@ async fn a_host_that_is_not_fit_is_not_the_last_word() {
     scene.close().await;
 }
 
-/// RFC 6531 §3.2: a message that was handed in as one in UTF-8 goes to servers that take such, or back;
-/// who said nothing of it is not held to it.
+/// RFC 6531 §3.2: a message that was handed in as one in UTF-8 goes to servers that take such, or
+/// back; who said nothing of it is not held to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_outside_ascii_go_as_they_were_announced() {
     let (plain, modern) = (Server::start().await, Server::start().await);

@@ -147,7 +147,8 @@ async fn who_asks_hears_that_the_mailbox_has_it() {
     scene.close().await;
 }
 
-/// What was taken for several here and found a full mailbox goes on from the spool, whoever sent it.
+/// What was taken for several here and found a full mailbox goes on from the spool, whoever sent
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_be_forged_is_told_nothing() {
     let a = Server::start().await;

@@ -73,7 +73,8 @@ async fn of_very_many_there_are_several_copies() {
     scene.close().await;
 }
 
-/// A turn is for a copy, whoever asked for it: who finds that others brought theirs along takes none.
+/// A turn is for a copy, whoever asked for it: who finds that others brought theirs along takes
+/// none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paced_route_takes_one_turn_for_each_copy() {
     let (relay, exact) = (Server::start().await, Server::start().await);

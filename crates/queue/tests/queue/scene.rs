@@ -19,8 +19,8 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).unwrap()
 }
 
-/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` and of `two.test`, which has two
-/// servers, alone where they are; asked for `panic.test` it panics.
+/// Knows the domains `*.test` but `nowhere.test`, and of `sts.test` and of `two.test`, which has
+/// two servers, alone where they are; asked for `panic.test` it panics.
 struct FewNames;
 
 impl Dns for FewNames {

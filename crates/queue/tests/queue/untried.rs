@@ -37,7 +37,8 @@ async fn shut(a: &Server) -> Scene {
         scene.queue.wait_until(|counters| counters.deferred == visits).await;
         scene.queue.wait_until(|counters| counters.active == 0).await;
         let blocked_until = scene.queue.destinations()[0].blocked_until;
-        // Where a visit came while the message was in another's hand, how often it failed is forgotten.
+        // Where a visit came while the message was in another's hand, how often it failed is
+        // forgotten.
         if blocked_until.is_some_and(|until| until >= scene.clock.now().plus_secs(1_500)) {
             break;
         }

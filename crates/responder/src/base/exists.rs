@@ -1,4 +1,4 @@
-//! `exists` (RFC 5228 §5.5), with `mime` (RFC 5703 §4.3).
+//! The `exists` test (RFC 5228 §5.5), with `:mime` (RFC 5703 §4.3).
 
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::error::Trouble;

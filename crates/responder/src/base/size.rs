@@ -1,4 +1,4 @@
-//! `size` (RFC 5228 §5.9).
+//! The `size` test (RFC 5228 §5.9).
 
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};
 use crate::error::Trouble;

@@ -59,7 +59,7 @@ impl<'n> Arguments<'n> {
         self.take(index).map(|argument| argument.at)
     }
 
-    /// The same for a tag that an extension adds.
+    /// Like `tag`, for a tag that an extension adds.
     pub(crate) fn tag_of(
         &mut self,
         compiler: &Compiler<'_>,

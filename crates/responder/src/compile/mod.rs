@@ -20,9 +20,9 @@ use crate::run::{Block, Statement, Test};
 use crate::syntax::{Literal, Node};
 use crate::text::{Text, decode_characters};
 
-/// What compiling a command gives.
+/// The result of compiling a command.
 pub(crate) type CompiledCommand = Result<Box<dyn Statement>, ScriptError>;
-/// What compiling a test gives.
+/// The result of compiling a test.
 pub(crate) type CompiledTest = Result<Box<dyn Test>, ScriptError>;
 
 /// A command that scripts can use.
@@ -36,12 +36,12 @@ pub(crate) struct CommandRow {
 /// A test that scripts can use.
 pub(crate) struct TestRow {
     pub(crate) name: &'static str,
-    /// As for commands.
+    /// The capabilities that the test needs.
     pub(crate) needs: &'static [Capability],
     pub(crate) compile: fn(&mut Compiler<'_>, &Node) -> CompiledTest,
 }
 
-/// What is known while a script is compiled.
+/// The state of the compiler between commands of one script.
 pub(crate) struct Compiler<'c> {
     language: &'c Language,
     required: CapabilitySet,
@@ -56,7 +56,7 @@ pub(crate) struct Compiler<'c> {
     regex_bytes: Cell<usize>,
 }
 
-/// What a script without mistakes is.
+/// A script that compiled without mistakes.
 pub(crate) struct Compiled {
     pub(crate) block: Block,
     pub(crate) required: CapabilitySet,
@@ -224,7 +224,7 @@ impl Compiler<'_> {
         block
     }
 
-    /// What stands behind a command that ends the script, or the loop around, never runs.
+    /// Warns of commands behind one that ends the script or the loop around it: they never run.
     fn warn_of_unreached(&self, node: &Node, rest: &[Node]) {
         const ENDS: [&str; 4] = ["stop", "error", "return", "break"];
         let ends = ENDS.iter().any(|name| node.name.eq_ignore_ascii_case(name));
@@ -252,7 +252,7 @@ impl Compiler<'_> {
         (row.compile)(self, node)
     }
 
-    /// A test.
+    /// Compiles a test.
     pub(crate) fn test(&mut self, node: &Node) -> CompiledTest {
         let name = node.name.to_ascii_lowercase();
         if let Some(block) = &node.block {

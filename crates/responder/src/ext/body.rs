@@ -1,4 +1,4 @@
-//! `body` (RFC 5173).
+//! The `body` extension (RFC 5173): tests of the body, raw, as text or by media type.
 
 use std::borrow::Cow;
 

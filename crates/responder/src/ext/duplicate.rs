@@ -1,4 +1,5 @@
-//! `duplicate` (RFC 7352): messages that came before.
+//! The `duplicate` extension (RFC 7352): whether a message came before. [`crate::Env`] remembers
+//! the marks.
 
 use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};

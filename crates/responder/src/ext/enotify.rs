@@ -1,4 +1,4 @@
-//! `enotify` (RFC 5435) with `mailto` (RFC 5436).
+//! The `enotify` extension (RFC 5435) with the `mailto` method (RFC 5436).
 
 use crate::action::{Action, Notify};
 use crate::base::actions::parse_address;

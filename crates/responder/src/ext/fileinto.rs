@@ -87,7 +87,7 @@ impl PlaceTags {
         Ok(Self { create, special_use, mailbox_id })
     }
 
-    /// Whether one of them was given.
+    /// Whether any of these arguments was given.
     pub(crate) fn are_given(&self) -> bool {
         self.create || self.special_use.is_some() || self.mailbox_id.is_some()
     }

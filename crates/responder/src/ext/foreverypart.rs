@@ -1,4 +1,5 @@
-//! `foreverypart` and `break` (RFC 5703 §3).
+//! The `foreverypart` and `break` commands (RFC 5703 §3): loops over the parts of a message,
+//! bounded in depth.
 
 use crate::capability::Capability;
 use crate::compile::{Arguments, CommandRow, CompiledCommand, Compiler};

@@ -1,4 +1,5 @@
-//! `index` (RFC 5260 §6): one of several fields.
+//! The `index` extension (RFC 5260 §6): `:index` and `:last` choose one of several fields of a
+//! name.
 
 use crate::capability::Capability;
 use crate::compile::{Arguments, Compiler};
@@ -19,7 +20,7 @@ impl IndexTags {
         Self::take_for(arguments, compiler, Capability::Index)
     }
 
-    /// The same where another extension makes the tags known.
+    /// Takes the tags for a test whose own extension requires them.
     pub(crate) fn take_for(
         arguments: &mut Arguments<'_>,
         compiler: &Compiler<'_>,

@@ -1,4 +1,5 @@
-//! `mailbox` (RFC 5490 §3.1); `:create` stands with `fileinto`.
+//! The `mailbox` extension (RFC 5490 §3.1): the test `mailboxexists`. `:create` stands with
+//! `fileinto`.
 
 use crate::capability::Capability;
 use crate::compile::{Arguments, CompiledTest, Compiler, TestRow};

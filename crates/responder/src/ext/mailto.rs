@@ -26,7 +26,7 @@ const IGNORED: [&str; 15] = [
     "x-priority",
 ];
 
-/// What a URI asks for.
+/// The parts of a mailto URI.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Mailto {
     pub(crate) to: Vec<String>,

@@ -76,8 +76,8 @@ fn instant(text: &str) -> Result<DateTime, Trouble> {
     parse_instant(text).ok_or_else(|| Trouble::Value(format!("{text:?} is no instant")))
 }
 
-/// `date-time` of RFC 3339 §5.6 in capital letters; the zone may lack its colon, as the RFC's own example
-/// has it.
+// Parses `date-time` (RFC 3339 §5.6) in capital letters. The zone may lack its colon, as it does in
+// the example of RFC 6009 §7.2.
 fn parse_instant(text: &str) -> Option<DateTime> {
     if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         return None;

@@ -1,4 +1,4 @@
-//! `reject` and `ereject` (RFC 5429): a message refused.
+//! The `reject` and `ereject` commands (RFC 5429): the message is refused with a reason.
 
 use crate::action::{Action, Reject};
 use crate::capability::Capability;

@@ -42,7 +42,7 @@ const MODIFIERS: [(&str, u8, Modifier, Option<Capability>); 8] = [
     ("length", 10, Modifier::Length, None),
 ];
 
-/// Those of one command, in the order in which they apply.
+/// The modifiers of one command, in the order in which they apply.
 #[derive(Debug, Default)]
 pub(crate) struct Modifiers(Vec<Modifier>);
 

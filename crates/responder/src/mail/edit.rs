@@ -1,4 +1,4 @@
-//! Header fields added and removed (RFC 5293).
+//! Header fields that scripts add and remove (RFC 5293), as edits of the original bytes.
 
 use crate::compose::push_field;
 use crate::error::Trouble;

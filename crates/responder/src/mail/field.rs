@@ -30,7 +30,7 @@ pub(crate) struct MailField {
 pub(crate) struct FieldAddress {
     pub(crate) local: String,
     pub(crate) host: String,
-    /// All of it, and its form under i;ascii-casemap.
+    /// The whole value, and its form under i;ascii-casemap.
     pub(crate) all: Box<str>,
     pub(crate) upper: Box<str>,
 }
@@ -81,7 +81,7 @@ impl MailField {
         self.text.get_or_init(|| decode_header_text(self.raw(mail)).trim().into())
     }
 
-    /// The same, with its form under i;ascii-casemap.
+    /// The value, with its form under i;ascii-casemap.
     pub(crate) fn value<'f>(&'f self, mail: &'f Mail<'_>) -> Value<'f> {
         let text = self.text(mail);
         let upper = self.upper.get_or_init(|| text.to_ascii_uppercase().into());

@@ -15,7 +15,7 @@ use crate::run::State;
 /// LIMIT: bytes of decoded texts that are kept for the tests to come.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
-/// What an entity holds.
+/// The content of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntityKind {
     Text,
@@ -179,7 +179,7 @@ impl Structure {
     }
 }
 
-/// Whether the markup of HTML stays.
+/// What becomes of the markup of HTML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Markup {
     Kept,

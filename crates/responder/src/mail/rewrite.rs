@@ -20,7 +20,7 @@ pub(crate) struct Cover<'t> {
     pub(crate) subject: Option<&'t str>,
     pub(crate) fields: &'t [std::borrow::Cow<'t, str>],
     pub(crate) text: &'t str,
-    /// Who runs the script.
+    /// The address of the script's owner.
     pub(crate) from: &'t str,
 }
 

@@ -69,7 +69,7 @@ enum Key {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Value<'v> {
     pub(crate) text: &'v str,
-    /// Its form under i;ascii-casemap.
+    /// The form of the value under i;ascii-casemap.
     pub(crate) upper: Option<&'v str>,
 }
 
@@ -128,7 +128,7 @@ impl MatchTags {
         Ok(Self { kind, comparator, captures: compiler.has(Capability::Variables) })
     }
 
-    /// The same with the keys to compare with.
+    /// Adds the keys to compare with, as the script has them.
     pub(crate) fn with_keys(
         self,
         keys: Literals<'_>,
@@ -158,7 +158,7 @@ impl MatchTags {
         })
     }
 
-    /// The same with keys that a run put together.
+    /// Adds keys that a run put together.
     pub(crate) fn with_texts(
         self,
         texts: &[String],
@@ -185,7 +185,7 @@ impl MatchTags {
         Ok(key)
     }
 
-    /// The same for a test that sets no match variables.
+    /// Makes the match set no match variables.
     pub(crate) fn without_captures(self) -> Self {
         Self { captures: false, ..self }
     }

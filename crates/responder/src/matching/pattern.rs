@@ -137,8 +137,8 @@ impl Pattern {
         Ok((!at.is_quit()).then_some(at.is_match()))
     }
 
-    /// Where it is in a text, and what its groups stand for there; one that took no part is
-    /// empty.
+    /// Where the pattern matches in a text, and what its groups stand for there; a group that took
+    /// no part is empty.
     pub(crate) fn groups(
         &self,
         text: &str,

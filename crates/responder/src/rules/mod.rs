@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RuleList {
-    /// Them.
+    /// The rules, in order.
     pub rules: Vec<Rule>,
 }
 
-/// A rule.
+/// A rule of a list: conditions and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rule {
@@ -46,10 +46,10 @@ pub struct Rule {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matching {
-    /// Each.
+    /// Every condition has to hold.
     #[default]
     All,
-    /// One at least.
+    /// One condition has to hold.
     Any,
 }
 
@@ -64,7 +64,7 @@ pub enum Condition {
         /// How values are compared.
         #[serde(default)]
         compare: Compare,
-        /// The values.
+        /// The values to compare with.
         values: Vec<String>,
         /// Whether it must not hold.
         #[serde(default)]
@@ -80,7 +80,7 @@ pub enum Condition {
         /// How values are compared.
         #[serde(default)]
         compare: Compare,
-        /// The values.
+        /// The values to compare with.
         values: Vec<String>,
         /// Whether it must not hold.
         #[serde(default)]
@@ -91,7 +91,7 @@ pub enum Condition {
         /// How values are compared.
         #[serde(default)]
         compare: Compare,
-        /// The values.
+        /// The values to compare with.
         values: Vec<String>,
         /// Whether it must not hold.
         #[serde(default)]
@@ -135,16 +135,16 @@ pub enum Compare {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AddressPart {
-    /// All of it.
+    /// The whole address.
     #[default]
     All,
-    /// What stands before the `@`.
+    /// The local part.
     Local,
-    /// What stands behind it.
+    /// The domain.
     Domain,
 }
 
-/// What a rule does.
+/// An action of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RuleAction {
@@ -152,7 +152,7 @@ pub enum RuleAction {
     Keep,
     /// Files it into a mailbox (RFC 5228 §4.1).
     File {
-        /// The mailbox.
+        /// The mailbox to file into.
         mailbox: String,
         /// Whether it is made where it is missing (RFC 5490 §3.2).
         #[serde(default)]
@@ -163,7 +163,7 @@ pub enum RuleAction {
     },
     /// Sends it on (RFC 5228 §4.2).
     Redirect {
-        /// To this address.
+        /// The address to redirect to.
         address: String,
         /// Whether the message goes where it would besides.
         #[serde(default)]
@@ -171,7 +171,7 @@ pub enum RuleAction {
     },
     /// Marks it with flags, which hold for the actions that follow (RFC 5232 §3.2).
     Flag {
-        /// The flags.
+        /// The flags to set.
         flags: Vec<String>,
     },
     /// Throws it away (RFC 5228 §4.4).
@@ -189,9 +189,9 @@ pub enum RuleAction {
 pub struct RuleError {
     /// Which rule; the first is 1.
     pub number: usize,
-    /// Its name.
+    /// The name of the rule.
     pub name: String,
-    /// What is wrong with it.
+    /// What is wrong with the rule.
     pub problem: String,
 }
 

@@ -1,4 +1,4 @@
-//! A script as the list it was made of.
+//! Reads a script back into the list of rules that it was written from.
 
 use super::write::{NAME, check};
 use super::{AddressPart, Compare, Condition, Matching, Rule, RuleAction, RuleList};

@@ -1,4 +1,4 @@
-//! A list as a script.
+//! Writes a list of rules as a script, in a form from which it can be read back.
 
 use std::fmt::Write as _;
 

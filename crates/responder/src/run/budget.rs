@@ -1,4 +1,5 @@
-//! What a run may take.
+//! The steps of a run: whatever takes time is charged some, and a run that would take more than its
+//! limit fails.
 
 use crate::error::Trouble;
 use crate::run::State;

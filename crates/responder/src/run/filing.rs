@@ -13,9 +13,9 @@ fn is_quiet(action: &Action) -> bool {
 /// Where an address to redirect to stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whence {
-    /// In the script.
+    /// It stands in the script.
     Script,
-    /// In an external list.
+    /// An external list has it.
     List,
 }
 
@@ -65,7 +65,7 @@ impl State<'_> {
         }
     }
 
-    /// The same for the inbox.
+    /// Adds a keep, as filing into the inbox.
     pub(crate) fn push_keep(&mut self, action: Keep) -> Result<(), Trouble> {
         self.keeps_implicitly = false;
         let mut kept = self.actions.iter_mut().filter_map(|other| match other {

@@ -20,7 +20,7 @@ use crate::mail::Mail;
 /// Where a run goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// With the next command.
+    /// The run goes on with the next command.
     Next,
     /// Nowhere (RFC 5228 §3.3).
     Stop,

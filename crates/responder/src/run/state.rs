@@ -1,4 +1,4 @@
-//! The state of a run, the message aside.
+//! The state of a run besides the message: variables, match values, actions, flags.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub(crate) struct Loop {
     pub(crate) current: usize,
     /// The one after the last.
     pub(crate) end: usize,
-    /// Where the loop goes on.
+    /// The index at which the loop goes on.
     pub(crate) next: usize,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct State<'r> {
     /// The flags of RFC 5232 §2: those that actions use by default.
     pub(crate) flags: Vec<String>,
     pub(crate) actions: Vec<Action>,
-    /// How many of them are redirections to members of lists.
+    /// How many of the actions are redirections to members of lists.
     pub(crate) listed: usize,
     pub(crate) seen: Vec<(DuplicateKey, u64)>,
     /// Whether RFC 5228 §2.10.2 still applies.
@@ -106,7 +106,7 @@ impl<'r> State<'r> {
         }
     }
 
-    /// What a string says now.
+    /// The value of a string, with its variables put in.
     pub(crate) fn text<'t>(&mut self, text: &'t Text) -> Result<Cow<'t, str>, Trouble> {
         let pieces = match text {
             Text::Fixed(text) => {
@@ -131,7 +131,7 @@ impl<'r> State<'r> {
         Ok(Cow::Owned(whole))
     }
 
-    /// What the strings of a list say now.
+    /// The values of a list of strings, variables replaced.
     pub(crate) fn texts<'t>(&mut self, texts: &'t [Text]) -> Result<Vec<Cow<'t, str>>, Trouble> {
         texts.iter().map(|text| self.text(text)).collect()
     }
@@ -150,7 +150,7 @@ impl<'r> State<'r> {
             .collect();
     }
 
-    /// Changes one of them.
+    /// Sets one match value.
     pub(crate) fn put_match_value(&mut self, index: usize, mut text: String) {
         text.truncate(text.floor_char_boundary(self.limits.variable_bytes_max));
         if let Some(value) = self.match_values.get_mut(index) {

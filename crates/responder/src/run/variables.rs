@@ -9,7 +9,7 @@ use crate::text::VariableName;
 
 type Values = BTreeMap<Box<str>, String>;
 
-/// All variables a run knows.
+/// The variables of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
     own: Values,

@@ -4,7 +4,7 @@
 
 use crate::error::{Mistake, Position, ScriptError};
 
-/// One token.
+/// A token of the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token<'s> {
     /// `identifier = (ALPHA / "_") *(ALPHA / DIGIT / "_")`
@@ -17,7 +17,7 @@ pub(super) enum Token<'s> {
     Text(String),
     /// One of `; , ( ) [ ] { }`.
     Mark(u8),
-    /// Nothing follows.
+    /// The end of the script.
     End,
 }
 

@@ -1,4 +1,4 @@
-//! Tokens as trees (RFC 5228 §8.2).
+//! From tokens to trees (RFC 5228 §8.2). Nesting is bounded; names are not looked up.
 
 use super::lexer::{Lexer, Token};
 use super::tree::{Argument, Literal, Node, Value};

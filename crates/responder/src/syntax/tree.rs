@@ -7,9 +7,9 @@ use crate::error::Position;
 pub struct Node {
     /// Where its name stands.
     pub at: Position,
-    /// As the script has it.
+    /// The name as the script has it.
     pub name: Box<str>,
-    /// Its arguments in order.
+    /// The arguments, in order.
     pub arguments: Vec<Argument>,
     /// The tests among its arguments, which come last.
     pub tests: Vec<Node>,
@@ -17,21 +17,21 @@ pub struct Node {
     pub block: Option<Vec<Node>>,
 }
 
-/// An argument.
+/// An argument, with its place in the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argument {
     /// Where it begins.
     pub at: Position,
-    /// What it is.
+    /// The value of the argument.
     pub value: Value,
 }
 
-/// What an argument is.
+/// The value of an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// A tag without its colon.
     Tag(Box<str>),
-    /// A number.
+    /// A number, with its quantifier applied.
     Number(u64),
     /// A single string.
     Text(Literal),
@@ -44,6 +44,6 @@ pub enum Value {
 pub struct Literal {
     /// Where it begins.
     pub at: Position,
-    /// What it says.
+    /// The text of the string.
     pub text: Box<str>,
 }

@@ -1,4 +1,4 @@
-//! The messages of the client (RFC 5802 §7).
+//! The messages that a client sends in SCRAM (RFC 5802 §7), parsed and bounded.
 
 use crate::Failure;
 use crate::mechanism::{NAME_BYTES_MAX, parse_text};
@@ -34,7 +34,7 @@ pub(super) struct ClientFirst {
 /// `client-final-message = client-final-message-without-proof "," proof`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ClientFinal<'a> {
-    /// Decoded `cbind-input`.
+    /// The `cbind-input` of the message, decoded from base64.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a [u8],
     pub(super) proof: Vec<u8>,

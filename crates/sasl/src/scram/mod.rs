@@ -25,7 +25,7 @@ pub(crate) struct Scram {
     state: State,
 }
 
-/// What is expected next.
+/// The message that is expected next.
 enum State {
     First,
     /// The account's verifiers.

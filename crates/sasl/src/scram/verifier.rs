@@ -21,20 +21,20 @@ pub enum Hash {
 /// this server, and try passwords; they print nothing and are wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramKeys {
-    /// What a proof is checked with.
+    /// StoredKey: a client's proof is checked with it.
     pub stored: Zeroizing<Vec<u8>>,
-    /// What the server proves itself with.
+    /// ServerKey: the server's signature is made with it.
     pub server: Zeroizing<Vec<u8>>,
 }
 
 /// What an account is compared with: its password and its app passwords, all under one salt.
 #[derive(Debug, Clone)]
 pub struct Verifiers {
-    /// The salt.
+    /// The salt of the iterated hash.
     pub salt: Vec<u8>,
     /// How often the hash is iterated; RFC 7677 §4 asks for 4096 at least.
     pub iterations: u32,
-    /// One for each password.
+    /// The keys, one pair for each password.
     pub keys: Vec<ScramKeys>,
 }
 
@@ -107,7 +107,8 @@ impl ScramKeys {
 }
 
 impl Verifiers {
-    /// Whose password made the proof. Every key is tried, so that the time does not tell.
+    /// The keys that the proof was made with. Every key is tried, so that the time does not tell
+    /// which.
     pub(crate) fn find_proven(&self, hash: Hash, signed: &[u8], proof: &[u8]) -> Option<usize> {
         let mut found = None;
         for (at, keys) in self.keys.iter().enumerate() {

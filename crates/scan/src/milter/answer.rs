@@ -95,7 +95,7 @@ pub(super) fn verdict(packet: &Packet) -> Result<Judgement, ScanError> {
     }
 }
 
-/// Every LF with its CR.
+/// The body with a CR before every LF.
 pub(super) fn crlf(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     let mut last = 0;

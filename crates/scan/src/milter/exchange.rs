@@ -10,14 +10,16 @@ use crate::error::ScanError;
 use crate::finding::{Finding, Judgement, Reply};
 use crate::mail::{Mail, Recipient};
 
-/// LIMIT: changes of envelopes, beyond one for each recipient; the server takes 1,000 that are added.
+/// LIMIT: changes of envelopes, beyond one for each recipient; the server takes 1,000 that are
+/// added.
 const ENVELOPE_EDITS_SPARE: usize = 1010;
 
 /// LIMIT: bytes of such a change, on the average. RFC 5321 §4.5.3.1.3 has paths of 256, the rest is
 /// for parameters.
 const ENVELOPE_EDIT_BYTES: usize = 1024;
 
-/// LIMIT: changes of one message, bytes of all that is in them, and of a body put in place of another.
+/// LIMIT: changes of one message, bytes of all that is in them, and of a body put in place of
+/// another.
 const EDITS_MAX: usize = 1000;
 const FIELDS_BYTES_MAX: usize = 1024 * 1024;
 const NEW_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -30,7 +32,7 @@ pub(super) struct Open {
     pub(super) link: Box<dyn Link>,
     pub(super) actions: u32,
     pub(super) steps: u32,
-    /// What will be sent.
+    /// The bytes to be sent.
     pub(super) out: Vec<u8>,
     pub(super) transaction: Option<Transaction>,
 }
@@ -39,9 +41,9 @@ pub(super) struct Open {
 pub(super) struct Transaction {
     number: u64,
     reverse_path: String,
-    /// Those it took, in order.
+    /// The recipients that the milter took, in order.
     recipients: Vec<String>,
-    /// It wants to hear of no more of them.
+    /// The milter wants to hear of no more recipients.
     skips_recipients: bool,
     /// What it said of the message already.
     verdict: Option<Judgement>,
@@ -51,7 +53,7 @@ pub(super) struct Transaction {
 pub(super) enum Step {
     /// The next one.
     On,
-    /// Nothing more of this kind.
+    /// The milter wants no more of this kind.
     Skip,
     /// The milter has made up its mind.
     Done(Judgement),
@@ -105,8 +107,8 @@ impl Open {
     }
 
     /// One recipient. A refusal is of this one, unless the sender was refused. Everything else but
-    /// "go on" is said of the message, and ends what the milter hears of it: who accepts, or discards,
-    /// at RCPT is done with the message, in Sendmail and in Postfix.
+    /// "go on" is said of the message, and ends what the milter hears of it: who accepts, or
+    /// discards, at RCPT is done with the message, in Sendmail and in Postfix.
     pub(super) async fn recipient(
         &mut self,
         recipient: &Recipient,
@@ -160,8 +162,8 @@ impl Open {
     }
 
     /// The recipients, where the milter has not heard of all of them: it failed, or was restarted,
-    /// since it was asked of each. One that a check after it refused it goes on to believe in, as it
-    /// does with Sendmail and Postfix: told anew, it would count everything twice.
+    /// since it was asked of each. One that a check after it refused it goes on to believe in, as
+    /// it does with Sendmail and Postfix: told anew, it would count everything twice.
     async fn recipients(&mut self, mail: &Mail<'_>) -> Result<Option<Judgement>, ScanError> {
         if let Some(verdict) = self.verdict() {
             return Ok(Some(verdict));
@@ -179,7 +181,8 @@ impl Open {
             let judgement = self.recipient(recipient).await?;
             let is_refused = matches!(judgement, Judgement::Reject(_) | Judgement::Defer(_));
             if is_refused && mail.recipients.len() > 1 && self.verdict().is_none() {
-                // Its sender was told that this one is taken. When it comes again, it is told of each.
+                // Its sender was told that this one is taken. When it comes again, it is told of
+                // each.
                 return Ok(Some(Judgement::Defer(Reply::defer("Try again later"))));
             }
             if is_refused {
@@ -227,8 +230,8 @@ impl Open {
         Ok(None)
     }
 
-    /// A field as milters have it: LF for CRLF, and the blank behind the colon only where asked. One
-    /// that is longer than they take is cut, or nobody would look at its message.
+    /// A field as milters have it: LF for CRLF, and the blank behind the colon only where asked.
+    /// One that is longer than they take is cut, or nobody would look at its message.
     fn field(&self, field: &message::Field<'_>) -> (Vec<u8>, Vec<u8>) {
         let clean = |text: &[u8], bytes_max: usize| -> Vec<u8> {
             let kept = text.iter().filter(|byte| !matches!(**byte, b'\r' | 0));
@@ -250,8 +253,8 @@ impl Open {
         push(&mut self.out, b'D', &data);
     }
 
-    /// One command with its macros, unless the milter wants none of its kind, and its answer, if there is
-    /// one. Macros alone would pile up until something else is sent, which may be never.
+    /// One command with its macros, unless the milter wants none of its kind, and its answer, if
+    /// there is one. Macros alone would pile up until something else is sent, which may be never.
     pub(super) async fn step(
         &mut self,
         command: u8,
@@ -262,8 +265,8 @@ impl Open {
         if self.steps & unwanted != 0 {
             return Ok(Step::On);
         }
-        // Taken for the answer to this command, what was said before it would shift all answers that
-        // follow: that to one message would count for another.
+        // Taken for the answer to this command, what was said before it would shift all answers
+        // that follow: that to one message would count for another.
         unasked(&mut *self.link).await?;
         if !macros.is_empty() {
             self.macros(command, macros);

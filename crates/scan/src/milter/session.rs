@@ -12,10 +12,11 @@ use crate::mail::{Mail, Recipient};
 /// The version of the protocol; version 2 is the oldest still met, and less is of no use.
 const VERSION: u32 = 6;
 const VERSION_MIN: u32 = 2;
-/// Those before it end the connection at a DATA command, which they do not know.
+/// The protocol version from which on milters know the DATA command; older ones end the connection
+/// at it.
 const VERSION_OF_DATA: u32 = 4;
 
-/// What an SMTP session keeps of a milter.
+/// The state that an SMTP session keeps for one milter.
 #[derive(Default)]
 pub(crate) struct MilterSession {
     open: Option<Open>,
@@ -33,9 +34,9 @@ struct Told {
 
 /// A milter that is to hear of an envelope.
 enum Ready {
-    /// It knows the peer and the sender.
+    /// The milter has been told of the peer and the sender.
     Open(Open),
-    /// It wants to hear nothing of who this is.
+    /// The milter has judged already, and hears no more.
     Decided(Judgement),
 }
 
@@ -113,8 +114,8 @@ impl MilterSession {
         Ok(found)
     }
 
-    /// Tells the milter of peer and sender, as far as it has not heard. The connection is taken out:
-    /// on every way out but the last it is gone, for what state it is in is not known.
+    /// Tells the milter of peer and sender, as far as it has not heard. The connection is taken
+    /// out: on every way out but the last it is gone, for what state it is in is not known.
     async fn ready(&mut self, milter: &Milter, mail: &Mail<'_>) -> Result<Ready, ScanError> {
         let told = Told { helo: mail.peer.helo.to_owned(), tls: mail.peer.tls.is_some() };
         if self.told.as_ref() != Some(&told) {
@@ -142,7 +143,7 @@ impl MilterSession {
         Ok(Ready::Open(open))
     }
 
-    /// Says goodbye.
+    /// Sends SMFIC_QUIT and closes the connection.
     pub(crate) async fn quit(self) {
         if let Some(mut open) = self.open {
             open.give_up();
@@ -226,7 +227,7 @@ fn connect(mail: &Mail<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 impl MilterSession {
-    /// One that has negotiated over a connection.
+    /// A session over a connection that has negotiated.
     pub(crate) fn over(link: Box<dyn crate::address::Link>) -> Self {
         let open = Open { link, actions: 0, steps: 0, out: Vec::new(), transaction: None };
         Self { open: Some(open), ..Self::default() }

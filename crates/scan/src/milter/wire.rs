@@ -81,7 +81,7 @@ pub(super) mod step {
         | LEADING_SPACE;
 }
 
-/// One packet from a milter.
+/// A packet from a milter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) command: u8,
@@ -130,8 +130,8 @@ pub(super) async fn send(link: &mut dyn Link, out: &mut Vec<u8>) -> Result<(), S
     Ok(())
 }
 
-/// Fails where the milter has said something that nobody asked for, or has closed, as far as that has
-/// arrived.
+/// Fails where the milter has said something that nobody asked for, or has closed, as far as that
+/// has arrived.
 pub(super) async fn unasked(link: &mut dyn Link) -> Result<(), ScanError> {
     let mut byte = [0];
     let mut buffer = ReadBuf::new(&mut byte);

@@ -84,9 +84,9 @@ pub(super) fn read(body: &[u8]) -> Result<Finding, ScanError> {
     };
     let mut spam = None;
     let judgement = match answer.action.as_str() {
-        // Who is to wait is told so by "soft reject", which the greylisting module makes of it; where
-        // that is off, or has no Redis, a message would be asked to come again for ever. rspamd's own
-        // milter takes it, too.
+        // Who is to wait is told so by "soft reject", which the greylisting module makes of it;
+        // where that is off, or has no Redis, a message would be asked to come again for ever.
+        // rspamd's own milter takes it, too.
         "no action" | "greylist" => Judgement::Accept,
         "soft reject" => Judgement::Defer(Reply::defer(text.unwrap_or("Try again later"))),
         "reject" => {

@@ -69,7 +69,8 @@ async fn who_closes_half_way_gave_no_answer() {
 
 #[tokio::test]
 async fn an_answer_too_many_is_none_to_what_follows() {
-    // Taken for the answers to what follows, they would have the message accepted before it is read.
+    // Taken for the answers to what follows, they would have the message accepted before it is
+    // read.
     let (address, told) = milter(|command, _| match command {
         b'O' => Some(options(6, 0, 0)),
         b'D' => Some(Vec::new()),

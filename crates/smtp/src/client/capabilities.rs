@@ -7,17 +7,17 @@ use super::ServerReply;
 pub struct Capabilities {
     /// The name the server calls itself.
     pub name: String,
-    /// PIPELINING.
+    /// PIPELINING (RFC 2920).
     pub pipelining: bool,
-    /// 8BITMIME.
+    /// 8BITMIME (RFC 6152).
     pub eight_bit_mime: bool,
-    /// SMTPUTF8.
+    /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
-    /// DSN.
+    /// DSN (RFC 3461).
     pub dsn: bool,
-    /// STARTTLS.
+    /// STARTTLS (RFC 3207).
     pub starttls: bool,
-    /// CHUNKING.
+    /// CHUNKING (RFC 3030).
     pub chunking: bool,
     /// BINARYMIME, with CHUNKING only (RFC 3030 §3).
     pub binary_mime: bool,
@@ -46,7 +46,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Those of a server that knows HELO only.
+    /// The capabilities of a server that knows HELO only.
     pub fn none(name: String) -> Self {
         Self { name, ..Self::default() }
     }

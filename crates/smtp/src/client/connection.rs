@@ -28,8 +28,8 @@ const REPLY_BYTES_READ_MAX: usize = 4 * 1024 * 1024;
 /// LIMIT: RFC 5321 §4.5.3.2.5, for one block of the content.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(180);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
-/// LIMIT: from the greeting to where mail can be sent. RFC 5321 §4.5.3.2 gives each reply five minutes;
-/// not all of them together take many times that.
+/// LIMIT: from the greeting to where mail can be sent. RFC 5321 §4.5.3.2 gives each reply five
+/// minutes; not all of them together take many times that.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(600);
 /// LIMIT: one message, whatever the server does: some keep those they suspect waiting for hours.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -47,7 +47,7 @@ pub struct Host {
     pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
-    /// From which of our addresses.
+    /// The local address to connect from; `None`: the system's choice.
     pub source: Option<IpAddr>,
 }
 
@@ -65,12 +65,12 @@ pub enum ConnectError {
     Broken(String),
     /// The TLS handshake; without TLS it may do.
     Handshake {
-        /// What went wrong.
+        /// What went wrong, in words.
         text: String,
-        /// In one word.
+        /// What went wrong, as reports of TLS tell it.
         fault: TlsFault,
     },
-    /// It refused, or is not what we may use.
+    /// The server refused, or is none that may be used.
     Refused(Failure),
 }
 
@@ -110,7 +110,7 @@ impl Client {
             .map_err(|error| ConnectError::Broken(format!("connecting: {error}")))
     }
 
-    /// The same on a stream that is connected.
+    /// Like [`connect`](Self::connect), on a stream that is connected already.
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).
@@ -157,7 +157,7 @@ impl Client {
         Ok(())
     }
 
-    /// What the server can do.
+    /// The capabilities that the server announced.
     pub fn server(&self) -> &Capabilities {
         &self.server
     }
@@ -238,8 +238,8 @@ impl Client {
         let mut transaction = Transaction::new(&server, message, content.len(), reset)
             .with_domains(std::mem::take(&mut self.domains));
         let driven = match self.connection.has_unread() {
-            // Said unasked: taken for a reply, it would shift all that follow, and a message that was
-            // refused would count as taken. Mostly it is 421, which ends the connection anyhow.
+            // Said unasked: taken for a reply, it would shift all that follow, and a message that
+            // was refused would count as taken. Mostly it is 421, which ends the connection anyhow.
             true => Ok(Err(Broken::Unasked)),
             false => timeout(MESSAGE_TIMEOUT, self.drive(&mut transaction, content)).await,
         };
@@ -280,8 +280,8 @@ impl Client {
         }
     }
 
-    /// All replies up to that to QUIT, which has a code that no other command is answered with (RFC
-    /// 5321 §4.3.2), so that it is known which is the last one before.
+    /// All replies up to that to QUIT, which has a code that no other command is answered with
+    /// (RFC 5321 §4.3.2), so that it is known which is the last one before.
     async fn read_to_goodbye(&mut self) -> Result<Vec<ServerReply>, Broken> {
         self.reader = ReplyReader::default();
         self.write(b"QUIT\r\n", &[]).await?;
@@ -343,8 +343,8 @@ impl Client {
         }
     }
 
-    /// The next line, as much of it as is kept. RFC 5321 §4.2.5: the code alone says what became of a
-    /// message, which would be sent again where it is not heard for the length of the text.
+    /// The next line, as much of it as is kept. RFC 5321 §4.2.5: the code alone says what became of
+    /// a message, which would be sent again where it is not heard for the length of the text.
     async fn read_line(&mut self, reply_room: &mut usize) -> Result<Vec<u8>, Broken> {
         let mut line = Vec::new();
         loop {
@@ -366,7 +366,7 @@ impl Client {
         }
     }
 
-    /// Says goodbye.
+    /// Sends QUIT and waits for the reply.
     pub async fn quit(mut self) {
         self.part().await;
         self.connection.close().await;

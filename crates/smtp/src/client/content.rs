@@ -1,4 +1,4 @@
-//! The bytes of a message on their way out.
+//! The bytes of a message on their way out, in pieces, with dots doubled where DATA needs it.
 
 use memchr::{memchr_iter, memmem};
 
@@ -8,9 +8,9 @@ const PIECE_BYTES: usize = 32 * 1024;
 /// A message as it is stored: its header section and the rest, byte for byte.
 #[derive(Debug, Clone, Default)]
 pub struct OutboundContent {
-    /// With the empty line.
+    /// The header section, with the empty line.
     pub header: Vec<u8>,
-    /// What follows.
+    /// The body, after the header section.
     pub body: Vec<u8>,
 }
 
@@ -25,8 +25,8 @@ impl OutboundContent {
         self.len() == 0
     }
 
-    /// Whether every CR and LF is half of a CRLF. What is not text cannot be sent with DATA: RFC
-    /// 5321 §2.3.8; a bare LF before a dot is what smuggling is made of.
+    /// Whether every CR and LF is half of a CRLF. What is not text cannot be sent with DATA:
+    /// RFC 5321 §2.3.8; a bare LF before a dot is what smuggling is made of.
     pub fn is_text(&self) -> bool {
         let crosses = self.header.ends_with(b"\r") && self.body.starts_with(b"\n");
         !crosses && is_text(&self.header) && is_text(&self.body)

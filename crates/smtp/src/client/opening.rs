@@ -18,7 +18,7 @@ pub enum TlsUse {
     Never,
     /// Where it is offered (RFC 7435).
     Opportunistic,
-    /// Or nothing is sent.
+    /// Without TLS nothing is sent.
     Required,
     /// The connection has it already.
     FromTheStart,
@@ -27,9 +27,9 @@ pub enum TlsUse {
 /// What to sign in with at a smart host. The password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Who.
+    /// The user name.
     pub user: String,
-    /// The secret.
+    /// The password.
     pub password: String,
 }
 
@@ -59,14 +59,14 @@ pub enum Act {
     StartTls,
     /// Mail can be sent.
     Ready(Capabilities),
-    /// It cannot.
+    /// The connection cannot be made ready.
     Failed(Failure),
 }
 
 /// Why nothing can be sent to this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What it amounts to.
+    /// The enhanced status code.
     pub status: Status,
     /// What was said, by the server or about it.
     pub text: String,
@@ -100,7 +100,7 @@ enum Phase {
     AuthPassword,
 }
 
-/// One connection on its way to be ready.
+/// A connection that is being opened: greeting, EHLO, STARTTLS, AUTH.
 #[derive(Debug)]
 pub struct Opening {
     settings: OpeningSettings,
@@ -185,8 +185,8 @@ impl Opening {
     }
 
     fn greeted(&mut self, capabilities: Capabilities, out: &mut Vec<u8>) -> Act {
-        // RFC 5321 §5.1: mail for elsewhere that comes back to us would go round for ever. Where TLS is
-        // to tell who is there, anybody can call themselves by our name before it.
+        // RFC 5321 §5.1: mail for elsewhere that comes back to us would go round for ever. Where
+        // TLS is to tell who is there, anybody can call themselves by our name before it.
         let may_be_anybody = self.settings.tls == TlsUse::Required && !self.encrypted;
         if !may_be_anybody && capabilities.name.eq_ignore_ascii_case(&self.settings.hostname) {
             let text = "the server there calls itself by our own name: mail loops back to us";

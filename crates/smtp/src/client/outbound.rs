@@ -7,40 +7,40 @@ use message::address::Address;
 use super::{Capabilities, Status};
 use crate::types::{Body, ByMode, DeliverBy, Priority};
 
-/// The envelope of a message to send. Its parameters are in the form in which they came (RFC
-/// 3461 §5.2.1: they are passed on unchanged).
+/// The envelope of a message to send. Its parameters are in the form in which they came
+/// (RFC 3461 §5.2.1: they are passed on unchanged).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outbound {
     /// MAIL FROM without brackets; empty for the null sender.
     pub reverse_path: String,
-    /// What the content is.
+    /// The kind of content, for BODY.
     pub body: Body,
     /// Whether the header section holds UTF-8 (RFC 6532).
     pub utf8_header: bool,
     /// Bytes of the content.
     pub size_bytes: u64,
-    /// RET.
+    /// The RET parameter of DSN.
     pub ret: Option<String>,
-    /// ENVID.
+    /// The ENVID parameter of DSN, as xtext.
     pub envelope_id: Option<String>,
     /// BY, with the time that is left.
     pub deliver_by: Option<DeliverBy>,
-    /// MT-PRIORITY.
+    /// The MT-PRIORITY parameter (RFC 6710).
     pub priority: Option<Priority>,
     /// REQUIRETLS: it goes only to servers that are who they should be, and promise the same.
     pub require_tls: bool,
-    /// At least one.
+    /// The recipients; at least one.
     pub recipients: Vec<OutboundRecipient>,
 }
 
-/// One of its recipients.
+/// A recipient of the message, with the parameters of its RCPT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundRecipient {
     /// RCPT TO without brackets.
     pub forward_path: String,
-    /// NOTIFY.
+    /// The NOTIFY parameter of DSN.
     pub notify: Option<String>,
-    /// ORCPT.
+    /// The ORCPT parameter of DSN.
     pub original: Option<String>,
 }
 
@@ -49,7 +49,7 @@ pub struct OutboundRecipient {
 pub struct Unfit {
     /// What the sender is told in digits.
     pub status: Status,
-    /// And in words.
+    /// The reason in words.
     pub text: &'static str,
 }
 
@@ -114,7 +114,7 @@ impl Outbound {
         }
     }
 
-    /// Appends MAIL.
+    /// Appends the MAIL command with the parameters that the server knows.
     pub(super) fn render_mail(&self, server: &Capabilities, out: &mut Vec<u8>) {
         let path = path_for(&self.reverse_path, server).unwrap_or_default();
         let mut line = format!("MAIL FROM:<{path}>");
@@ -173,7 +173,7 @@ impl Outbound {
         }
     }
 
-    /// Appends RCPT.
+    /// Appends a RCPT command with the parameters that the server knows.
     pub(super) fn render_rcpt(
         &self,
         recipient: &OutboundRecipient,
@@ -207,8 +207,8 @@ impl Outbound {
     }
 }
 
-/// The path as it can be written to this server: without SMTPUTF8 the domain in A-labels (RFC
-/// 5890 §2.3.2.1); `None` where the local part is not ASCII either.
+/// The path as it can be written to this server: without SMTPUTF8 the domain in A-labels
+/// (RFC 5890 §2.3.2.1); `None` where the local part is not ASCII either.
 fn path_for(path: &str, server: &Capabilities) -> Option<String> {
     if path.is_ascii() || server.smtputf8 {
         return Some(path.to_owned());

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-/// LIMIT: bytes that are kept of one line of a reply. RFC 5321 §4.5.3.1.5 allows 512; some say more.
+/// LIMIT: bytes that are kept of one line of a reply. RFC 5321 §4.5.3.1.5 allows 512; some say
+/// more.
 pub(super) const LINE_BYTES_MAX: usize = 2048;
 /// LIMIT: lines that are kept of one reply; the longest answers to EHLO have some twenty.
 const LINES_KEPT_MAX: usize = 100;
-/// LIMIT: lines that are read of one reply: what stands behind the first ones says nothing, but its end
-/// is waited for.
+/// LIMIT: lines that are read of one reply: what stands behind the first ones says nothing, but its
+/// end is waited for.
 const LINES_MAX: usize = 100_000;
 /// LIMIT: bytes of the text that is kept of a reply.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -17,9 +18,9 @@ const TEXT_BYTES_MAX: usize = 4096;
 pub struct Status {
     /// 2: done, 4: not now, 5: never.
     pub class: u8,
-    /// What it is about.
+    /// The subject, the second number of the status (RFC 3463 §3).
     pub subject: u16,
-    /// What exactly.
+    /// The detail, the third number of the status (RFC 3463 §2).
     pub detail: u16,
 }
 
@@ -81,12 +82,12 @@ impl ServerReply {
         text.len()
     }
 
-    /// 2xx.
+    /// Whether the reply is a 2xx.
     pub fn is_positive(&self) -> bool {
         self.code / 100 == 2
     }
 
-    /// 5xx.
+    /// Whether the reply is a 5xx.
     pub fn is_permanent(&self) -> bool {
         self.code / 100 == 5
     }

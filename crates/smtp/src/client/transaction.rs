@@ -16,7 +16,7 @@ pub(super) const RECIPIENTS_AT_ONCE: usize = 100;
 pub enum Wait {
     /// For the greeting: 5 minutes.
     Greeting,
-    /// For MAIL, RCPT and the like: 5 minutes.
+    /// For the reply to MAIL, RCPT and the like: 5 minutes.
     Command,
     /// For 354: 2 minutes.
     Data,
@@ -25,7 +25,7 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// In seconds.
+    /// The timeout in seconds.
     pub const fn secs(self) -> u64 {
         match self {
             Self::Greeting | Self::Command => 300,
@@ -45,7 +45,7 @@ pub enum Step {
     Data,
     /// Send what is in the buffer, then the bare content, then the same.
     Chunk,
-    /// It is over.
+    /// The transaction is over.
     Done,
 }
 
@@ -62,23 +62,23 @@ pub enum Stage {
     End,
 }
 
-/// What became of one recipient.
+/// The outcome for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The server has it.
     Accepted(ServerReply),
-    /// It refused.
+    /// The server refused at this stage.
     Refused(Stage, ServerReply),
     /// The server can never take it, which it was not asked.
     Unfit(super::Unfit),
-    /// Nothing was said of it; the connection broke, or the server takes no more recipients.
+    /// The server gave no answer: the connection broke, or it takes no more recipients.
     Unanswered,
 }
 
 /// How a transaction ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// One for each recipient, in their order.
+    /// One verdict for each recipient, in their order.
     pub verdicts: Vec<Verdict>,
     /// Whether another message can follow on this connection.
     pub usable: bool,
@@ -100,9 +100,9 @@ enum Expected {
 }
 
 impl Expected {
-    /// RFC 5321 §4.3.2: DATA alone is answered with 3yz, and never with 2yz. A server that says otherwise has
-    /// said something more before, or less; it is not known which command it answers, nor whether it takes
-    /// what comes next for commands or for content.
+    /// RFC 5321 §4.3.2: DATA alone is answered with 3yz, and never with 2yz. A server that says
+    /// otherwise has said something more before, or less; it is not known which command it answers,
+    /// nor whether it takes what comes next for commands or for content.
     fn is_never_answered_by(self, reply: &ServerReply) -> bool {
         match self {
             Self::Data => reply.is_positive(),
@@ -111,7 +111,7 @@ impl Expected {
     }
 }
 
-/// One message on its way.
+/// A message on its way to a server: a state machine without I/O.
 #[derive(Debug)]
 pub struct Transaction<'a> {
     server: &'a Capabilities,
@@ -168,7 +168,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The same on a connection on which these domains were named before.
+    /// The transaction on a connection on which these domains were named before.
     pub fn with_domains(self, domains: BTreeSet<String>) -> Self {
         Self { domains, ..self }
     }
@@ -228,8 +228,8 @@ impl<'a> Transaction<'a> {
                 return self.finish();
             }
         }
-        // RFC 5321 §3.8: after 421 the connection ends. A server that goes on all the same says what
-        // becomes of the content it has been sent.
+        // RFC 5321 §3.8: after 421 the connection ends. A server that goes on all the same says
+        // what becomes of the content it has been sent.
         if !self.usable && !self.is_content_out() {
             return self.finish();
         }

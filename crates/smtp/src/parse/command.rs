@@ -1,4 +1,5 @@
-//! One command line.
+//! Parsing of one command line (RFC 5321 §4.1.1), with the parameters of the extensions that are
+//! served. Nothing is looked up, and no state is asked.
 
 use crate::error::SyntaxError;
 use crate::parse::parameters::{parse_mail_parameters, parse_rcpt_parameters};

@@ -28,8 +28,8 @@ pub(super) fn parse_forward_path(text: &str) -> Result<(ForwardPath, &str), Synt
     Ok((ForwardPath::Mailbox(mailbox), rest))
 }
 
-/// What stands between the angle brackets, and what follows them. A bracket in a quoted local
-/// part is not the end.
+/// The text between the angle brackets, and the text after them. A bracket in a quoted local part
+/// is not the end.
 fn split_path(text: &str) -> Option<(&str, &str)> {
     let Some(text) = text.strip_prefix('<') else { return split_naked(text) };
     let (mut quoted, mut escaped) = (false, false);

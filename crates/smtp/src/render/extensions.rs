@@ -10,7 +10,7 @@ use super::reply::render_code;
 /// way round: the session asks the same conditions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extensions<'a> {
-    /// This server's name.
+    /// The name of this server.
     pub(crate) hostname: &'a str,
     /// SIZE (RFC 1870 §4).
     pub(crate) message_bytes_max: u64,

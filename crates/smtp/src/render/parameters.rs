@@ -4,8 +4,8 @@ use message::date::{DateTime, format_rfc3339};
 
 use crate::types::{Body, ByMode, DeliverBy, Hold, MailParameters, Notify, Recipient, Ret};
 
-/// Those of MAIL, one by one. AUTH is not among them: nobody is trusted to vouch for others (RFC
-/// 4954 §5).
+/// The parameters of MAIL, one by one. AUTH is not among them: nobody is trusted to vouch for
+/// others (RFC 4954 §5).
 pub fn mail_parameters(parameters: &MailParameters) -> Vec<String> {
     let mut out = Vec::new();
     out.extend(parameters.size_bytes.map(|bytes| format!("SIZE={bytes}")));
@@ -41,7 +41,7 @@ fn deliver_by(by: DeliverBy) -> String {
     format!("BY={};{mode}{}", by.secs, if by.trace { "T" } else { "" })
 }
 
-/// Those of RCPT, one by one.
+/// The parameters of RCPT, one by one.
 pub fn rcpt_parameters(recipient: &Recipient) -> Vec<String> {
     let notify = notify_text(recipient.notify).map(|notify| format!("NOTIFY={notify}"));
     let original =

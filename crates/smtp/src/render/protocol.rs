@@ -1,4 +1,4 @@
-//! The protocol keyword of Received.
+//! The protocol keyword of Received: `ESMTPSA` and its relatives (RFC 3848, RFC 6531 §3.7.3).
 
 /// The protocol a message came by, as named in Received: RFC 3848 §1, RFC 6531 §4.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

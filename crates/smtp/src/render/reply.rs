@@ -15,7 +15,7 @@ pub struct Reply {
     /// The enhanced code; absent only where RFC 2034 §4 leaves it out (greeting, HELO, EHLO,
     /// LHLO and intermediate replies).
     pub enhanced: Option<Enhanced>,
-    /// What people read.
+    /// The text for people.
     pub text: Cow<'static, str>,
 }
 

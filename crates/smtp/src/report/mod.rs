@@ -21,9 +21,9 @@ use crate::client::{OutboundContent, Status};
 /// What is told of a recipient (RFC 3464 §2.3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It cannot be reached.
+    /// Delivery failed for good.
     Failed,
-    /// It could not be reached yet.
+    /// Delivery is delayed, and will be tried further.
     Delayed,
     /// The message is in its mailbox.
     Delivered,
@@ -34,8 +34,8 @@ pub enum Action {
 }
 
 impl Action {
-    /// What is told of a message of which this became for one recipient; `None` where it has reached
-    /// nobody.
+    /// What is told of a message of which this became for one recipient; `None` where it has
+    /// reached nobody.
     pub fn of_dispositions(dispositions: &[Disposition]) -> Option<Self> {
         let (mut is_here, mut sent_on) = (false, 0);
         for disposition in dispositions {
@@ -82,20 +82,20 @@ impl Action {
     }
 }
 
-/// One recipient of a report.
+/// What a report says of one recipient.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: String,
     /// ORCPT (RFC 3461 §4.2), as it came.
     pub original: Option<String>,
-    /// What became of it.
+    /// What was done with the message.
     pub action: Action,
     /// Why (RFC 3463); the class is that of the action.
     pub status: Status,
     /// The server that said so, where it was one.
     pub host: Option<String>,
-    /// What was said.
+    /// The text of the reply or reason.
     pub text: String,
     /// When it was tried last; `None` where it never was.
     pub attempted: Option<Timestamp>,
@@ -104,7 +104,7 @@ pub struct Line {
 /// What MAIL said of a message, as far as reports are about it.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
-    /// SMTPUTF8.
+    /// Whether the message needs SMTPUTF8.
     pub smtputf8: bool,
     /// RET (RFC 3461 §4.3).
     pub ret: Option<String>,
@@ -127,30 +127,30 @@ impl Parameters {
     }
 }
 
-/// What a report is about.
+/// Everything that a report is made from.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// Our name.
+    /// The name of this server.
     pub hostname: &'a str,
-    /// Who signs it, where it leaves.
+    /// Signs the report where it leaves this server.
     pub signatory: Option<&'a dyn Signatory>,
-    /// MAIL FROM.
+    /// The reverse-path of the message, which gets the report.
     pub reverse_path: &'a str,
-    /// What else MAIL said.
+    /// The parameters of MAIL.
     pub parameters: Parameters,
     /// When the message came.
     pub created: Timestamp,
     /// The message, or its header section where nothing failed.
     pub content: &'a OutboundContent,
-    /// What became of whom.
+    /// The recipients that the report is about.
     pub lines: Vec<Line>,
-    /// When.
+    /// The time of the report.
     pub now: Timestamp,
-    /// Until when it is tried.
+    /// The instant until which the message is tried, for delays.
     pub until: Timestamp,
     /// With the number, what makes the report unlike every other.
     pub id: String,
-    /// See `id`.
+    /// A number that makes the Message-ID unique; see `id`.
     pub number: u64,
 }
 
@@ -159,8 +159,8 @@ pub struct Report<'a> {
 pub enum Way {
     /// Into the mailbox, in the transaction that files it; where that is full, it takes the other.
     Mailbox,
-    /// Through the spool, as to everybody else: where other accounts are locked, which are locked in
-    /// order.
+    /// Through the spool, as to everybody else: where other accounts are locked, which are locked
+    /// in order.
     Spool,
 }
 
@@ -204,8 +204,8 @@ pub async fn prepare(
             }
             None => rendered.bytes,
         },
-        // An address of ours that is no longer.
-        // Or a list, which takes no reports.
+        // The reverse-path is an address here that no account has any longer, or a list, which
+        // takes no reports.
         (Resolution::UnknownRecipient | Resolution::List(_), _) => return Ok(None),
     };
     let message = Arc::new(store.prepare(bytes).await?);
@@ -224,8 +224,8 @@ pub async fn prepare(
     Ok(Some(Prepared { to, way, message, entry, terms }))
 }
 
-/// RFC 6710 §4.6 and RFC 8689 §5: a report has the priority of what it is about, and goes by as safe
-/// a way.
+/// RFC 6710 §4.6 and RFC 8689 §5: a report has the priority of what it is about, and goes by as
+/// safe a way.
 fn mail_parameters(about: &Parameters, eight_bit: bool, utf8: bool) -> MailParameters {
     MailParameters {
         body: Some(if eight_bit { "8BITMIME" } else { "7BIT" }.to_owned()),
@@ -242,8 +242,8 @@ impl Prepared {
         &self.message
     }
 
-    /// Files it: into the mailbox of a sender of ours, where that is the way, else into the spool. A
-    /// mailbox that takes nothing gets nothing: RFC 5321 §4.5.5, of a report nobody is told.
+    /// Files it: into the mailbox of a sender of ours, where that is the way, else into the spool.
+    /// A mailbox that takes nothing gets nothing: RFC 5321 §4.5.5, of a report nobody is told.
     ///
     /// # Errors
     /// [`StorageError::OverQuota`] where the mailbox is full: the report is to be prepared for the

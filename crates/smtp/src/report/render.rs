@@ -103,7 +103,7 @@ impl Report<'_> {
         fits.then(|| id.to_owned())
     }
 
-    /// For people.
+    /// The part of the report that people read.
     fn text(&self) -> String {
         let mut out = format!(
             "This is the mail system at {}.\r\n\r\nYour message of {}\r\n",
@@ -279,7 +279,7 @@ mod tests {
         }
     }
 
-    /// One of which this server says something.
+    /// A line about a failure that this server itself reports, with no remote host.
     fn ours(action: Action, status: (u16, u16), text: &str) -> Line {
         let status = Status::new(4, status.0, status.1);
         Line { action, status, host: None, text: text.to_owned(), ..refused("a@x.test", None) }

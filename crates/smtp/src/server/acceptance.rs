@@ -1,4 +1,4 @@
-//! What becomes of a message that was read.
+//! What becomes of a message that was read: its checks, its signature, and its delivery or refusal.
 
 use std::sync::Arc;
 
@@ -198,8 +198,8 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Whether a stranger names a sender of ours, where nobody looks whether that is true. Who sends
-    /// in our name signs in (R-ADDR-5).
+    /// Whether a stranger names a sender of ours, where nobody looks whether that is true. Who
+    /// sends in our name signs in (R-ADDR-5).
     async fn is_in_our_name(&mut self) -> Result<bool, CommandError> {
         let desk = &self.server.desk;
         let is_unchecked = self.server.settings.role == Role::Mx && desk.authenticity().is_none();

@@ -24,12 +24,12 @@ use crate::error::Refusal;
 /// thread of its own.
 const AT_ONCE_BYTES: usize = 64 * 1024;
 
-/// What is checked, of whom, and what follows.
+/// The settings of SPF, DKIM, DMARC and ARC at reception.
 #[derive(Debug, Clone)]
 pub struct AuthenticitySettings {
     /// Our name in Authentication-Results.
     pub authserv_id: String,
-    /// What is checked.
+    /// The methods that are used.
     pub methods: Methods,
     /// Whether policies are obeyed, or only told of.
     pub obey: bool,
@@ -39,10 +39,10 @@ pub struct AuthenticitySettings {
     pub defer: bool,
     /// Domains whose ARC seals are believed.
     pub trusted_sealers: Vec<String>,
-    /// Whose mail is not checked.
+    /// The networks whose mail is not checked.
     pub trusted_networks: Vec<IpNetwork>,
-    /// Names in Authentication-Results of servers in front of this one that are believed (RFC 8601
-    /// §2.5), in lower case.
+    /// Names in Authentication-Results of servers in front of this one that are believed
+    /// (RFC 8601 §2.5), in lower case.
     pub trusted_servers: Vec<String>,
     /// How long the DNS may take for one message.
     pub timeout: Duration,
@@ -51,11 +51,11 @@ pub struct AuthenticitySettings {
 /// What is done with mail whose host the domain of its sender disowns by SPF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disowned {
-    /// It is only told.
+    /// The result is noted in Authentication-Results only.
     Mark,
-    /// It goes into Junk.
+    /// The message goes into Junk.
     Junk,
-    /// It is refused.
+    /// The message is refused.
     Reject,
 }
 
@@ -68,7 +68,7 @@ pub struct Authenticity {
 
 /// A message that was checked.
 pub(super) struct Checked {
-    /// The message.
+    /// The bytes of the message.
     pub(super) bytes: Vec<u8>,
     pub(super) judged: Result<Judged, Refusal>,
     /// What domains that want reports are told of it, once it is known what became of it.
@@ -93,7 +93,7 @@ impl Authenticity {
         Self { dns, settings, tally: None }
     }
 
-    /// The same, counting what was found for reports to others.
+    /// The same checks, which count what they find for reports to other domains.
     #[must_use]
     pub fn counting(self, tally: Option<Arc<DmarcTally>>) -> Self {
         Self { tally, ..self }

@@ -1,5 +1,5 @@
-//! Mail that may speak to calendars (RFC 6047): a copy of it, for after it was stored. Whoever sent it
-//! waits, so that it comes again where the daemon ends in between.
+//! Mail that may speak to calendars (RFC 6047): a copy of it, for after it was stored. Whoever sent
+//! it waits, so that it comes again where the daemon ends in between.
 
 use ids::AccountId;
 use storage::CalendarMail;
@@ -12,7 +12,7 @@ use super::incoming::Incoming;
 pub(super) struct CalendarCopy {
     mail: Vec<u8>,
     domain: String,
-    /// By recipient.
+    /// The account of each recipient, if it has one.
     accounts: Vec<Option<AccountId>>,
 }
 

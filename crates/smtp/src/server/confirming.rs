@@ -1,8 +1,8 @@
 //! What senders hear who asked to be told of success (RFC 3461 §5.2.3), written before the
 //! transaction that stores their message, and spooled in it.
 //!
-//! **Invariant:** nobody is told who may not be the one who sent it ([`Delivery::is_believed`]), and
-//! nothing of a recipient whose copy is not stored.
+//! **Invariant:** nobody is told who may not be the one who sent it ([`Delivery::is_believed`]),
+//! and nothing of a recipient whose copy is not stored.
 
 use ids::Timestamp;
 use mailauth::Signatory;
@@ -21,7 +21,7 @@ use crate::types::{Notify, Recipient, ReversePath};
 /// LIMIT: bytes of a header section that a report may hold.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
-/// Who writes reports.
+/// What reports of delivery are written with.
 #[derive(Clone, Copy)]
 pub(super) struct Reporter<'a> {
     pub(super) store: &'a Store,

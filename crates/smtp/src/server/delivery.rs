@@ -30,12 +30,12 @@ use crate::types::Envelope;
 pub(super) struct Delivery<'a> {
     /// Unlike that of every other.
     pub(super) id: u64,
-    /// With our trace fields.
+    /// The bytes of the message, with our trace fields.
     pub(super) bytes: Vec<u8>,
     /// Bytes of Return-Path at the start, which relayed mail goes without.
     pub(super) return_path_bytes: usize,
     pub(super) envelope: &'a Envelope,
-    /// One for each recipient of the envelope.
+    /// One target for each recipient of the envelope.
     pub(super) targets: Vec<Target>,
     /// Where it belongs in mailboxes here.
     pub(super) placement: Placement,
@@ -51,9 +51,9 @@ pub(super) struct Delivery<'a> {
     pub(super) is_believed: bool,
     pub(super) submitter: Option<AccountId>,
     pub(super) role: Role,
-    /// What is written down of it.
+    /// What the log of receptions notes of the message.
     pub(super) reception: Option<Arc<Reception>>,
-    /// What a check made of its recipients.
+    /// How a check changed its recipients.
     pub(super) changed: Changed,
 }
 
@@ -149,18 +149,18 @@ struct Plan {
     author: Option<String>,
     /// The message for mailboxes here.
     local: Option<Arc<PreparedMessage>>,
-    /// The same without Return-Path, for the spool.
+    /// The message without Return-Path, for the spool.
     relayed: Option<Arc<PreparedMessage>>,
-    /// The same as each list sends it, by target, and how.
+    /// The message as each list sends it, by target, and the terms on which.
     posted: Vec<Option<Arc<PreparedMessage>>>,
     post: Option<Post>,
-    /// The same for those to whom it is from outside.
+    /// The message with the mark of outside mail, for recipients that it is from outside to.
     external: External,
     /// Its bytes, where they may yet be needed, and how many of them are Return-Path.
     spare: Option<(Vec<u8>, usize)>,
     /// For the spool and for rules, where one of them may be asked.
     entry: Option<SpoolEntry>,
-    /// Whose message it is, where somebody signed in.
+    /// The account that submitted the message, if one signed in.
     submitter: Option<AccountId>,
     /// Where its sender wants to hear that it has arrived.
     confirming: Option<Confirming>,
@@ -170,7 +170,7 @@ struct Plan {
     verified: bool,
     is_believed: bool,
     role: Role,
-    /// What is written down of it.
+    /// What the log of receptions notes of the message.
     reception: Option<Arc<Reception>>,
     changed: Changed,
     /// By recipient what became of it in a transaction that was given up for that; empty before.
@@ -380,7 +380,7 @@ impl Plan {
         })
     }
 
-    /// What is to become of it for each recipient.
+    /// What is expected to become of the message for each recipient, as a report would say it.
     fn expected(&self, asked: &Confirming) -> Vec<Option<Action>> {
         match self.actions.is_empty() {
             true => asked.fates(&self.targets, &self.verdicts),
@@ -388,7 +388,7 @@ impl Plan {
         }
     }
 
-    /// What was claimed is on stable storage.
+    /// Tells the sorter that what the plans claimed is on stable storage.
     fn settled(&self, sorter: Option<&Arc<dyn Sorter>>, claimed: &[(usize, Vec<Claimed>)]) {
         let Some(sorter) = sorter else { return };
         for (at, claimed) in claimed {

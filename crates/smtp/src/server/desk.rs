@@ -55,29 +55,29 @@ pub(super) fn refusal(error: AuthError) -> Refusal {
 pub(super) enum Target {
     /// An account here; with the detail of a plus address (R-ADDR-6).
     Account {
-        /// The account.
+        /// The account that the address is of.
         account: AccountId,
         /// What followed the `+`.
         detail: Option<String>,
-        /// Its rules, where it has some.
+        /// The version of its rules, where it has some.
         rules: Option<u64>,
         /// Whether it is told of mail from outside.
         marks_external: bool,
     },
     /// Whomever a list here reaches.
     List(ListId),
-    /// Another server.
+    /// Another server, which the queue sends to.
     Elsewhere,
 }
 
-/// Who sends a message, as far as lists ask.
+/// The sender of a message, as far as lists ask.
 #[derive(Debug, Clone)]
 pub(super) struct From {
-    /// Who signed in.
+    /// The account that signed in.
     pub(super) account: Option<AccountId>,
     /// MAIL FROM; `None` is the null sender.
     pub(super) sender: Option<Address>,
-    /// See [`Poster::is_trusted`].
+    /// Whether a sender of ours is who it says; see [`Poster::is_trusted`].
     pub(super) is_trusted: bool,
 }
 
@@ -97,13 +97,13 @@ impl Desk {
         }
     }
 
-    /// The same, with one who decides what becomes of mail for accounts that have rules.
+    /// The same desk, with a sorter that runs the rules of accounts.
     #[must_use]
     pub fn sorting(self, sorter: Arc<dyn Sorter>) -> Self {
         Self { sorter: Some(sorter), ..self }
     }
 
-    /// The same desk, checking mail from outside.
+    /// The same desk, which checks mail from outside.
     #[must_use]
     pub fn checking(self, authenticity: Arc<Authenticity>) -> Self {
         Self { authenticity: Some(authenticity), ..self }
@@ -115,13 +115,13 @@ impl Desk {
         Self { rewriting: Some(key), ..self }
     }
 
-    /// The same desk, having submissions signed.
+    /// The same desk, which has submissions signed.
     #[must_use]
     pub fn signing(self, signatory: Arc<dyn Signatory>) -> Self {
         Self { signatory: Some(signatory), ..self }
     }
 
-    /// The same desk, giving copies of reports away.
+    /// The same desk, which hands on copies of reports.
     #[must_use]
     pub fn reporting(self, inbox: ReportInbox) -> Self {
         Self { report_inbox: Some(inbox), ..self }
@@ -191,8 +191,8 @@ impl Desk {
     }
 
     /// R-ADDR-5: a submission's sender is an address of its account, or of one that it sends for
-    /// (R-SHARE-6). The null sender is for notifications that mail programs write, such as read receipts. The farewell is for who
-    /// may no longer be signed in (R-ADDR-8, R-ADDR-12).
+    /// (R-SHARE-6). The null sender is for notifications that mail programs write, such as read
+    /// receipts. The farewell is for who may no longer be signed in (R-ADDR-8, R-ADDR-12).
     pub(super) async fn check_sender(
         &self,
         user: &SignedIn,
@@ -308,8 +308,9 @@ impl Desk {
                 if is_reached {
                     return Ok(found);
                 }
-                // RFC 5321 §4.5.1: a postmaster exists at every domain served here, and by RFC 2142
-                // §4 somebody who is told of abuse, whatever became of who had the address.
+                // RFC 5321 §4.5.1: a postmaster exists at every domain served here, and by
+                // RFC 2142 §4 somebody who is told of abuse, whatever became of who had the
+                // address.
                 if found != Resolution::Relay {
                     postmaster_of = Some(address.domain());
                 }

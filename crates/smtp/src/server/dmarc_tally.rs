@@ -1,5 +1,5 @@
-//! What was found of mail in the name of domains that want reports, between two writes (RFC 7489
-//! §7.2).
+//! What was found of mail in the name of domains that want reports, between two writes
+//! (RFC 7489 §7.2).
 //!
 //! **Invariant:** memory is bounded, whatever is made up by who sends.
 
@@ -49,7 +49,7 @@ impl DmarcTally {
         taken
     }
 
-    /// What could not be written.
+    /// Puts back results that could not be written.
     pub fn put_back(&self, counted: Vec<(DmarcResult, DmarcCount)>) {
         let mut kinds = self.kinds();
         for (DmarcResult { day, domain, details }, count) in counted {
@@ -75,8 +75,8 @@ impl DmarcTally {
     }
 }
 
-/// The row with what was done, and why, where that is more than this domain asked for: as another author
-/// did, or as the sender's domain disowns the host and that is obeyed here.
+/// The row with what was done, and why, where that is more than this domain asked for: as another
+/// author did, or as the sender's domain disowns the host and that is obeyed here.
 fn with_reason(one: Observation, done: Policy) -> (String, DmarcRow) {
     let Observation { domain, asked, mut row, .. } = one;
     row.disposition = done;

@@ -28,8 +28,9 @@ impl Visit<'_> {
         rates.take(peer, action, self.server.desk.now())
     }
 
-    /// Whether the address of a stranger, and its network, may name one more recipient, and bring one more message
-    /// if this is the first of it: a message counts once, however many of its recipients are refused.
+    /// Whether the address of a stranger, and its network, may name one more recipient, and bring
+    /// one more message if this is the first of it: a message counts once, however many of its
+    /// recipients are refused.
     pub(super) fn check_network(&mut self) -> Result<(), CommandError> {
         let transaction = Some(self.session.transaction());
         let message = match self.counted == transaction {

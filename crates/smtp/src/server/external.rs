@@ -12,9 +12,9 @@ use crate::types::ReversePath;
 /// A message, for those to whom it is from outside.
 #[derive(Default)]
 pub(super) struct External {
-    /// By target; empty: to nobody.
+    /// Whether the message is from outside, by target; empty: to nobody.
     is_external: Vec<bool>,
-    /// With the mark.
+    /// The bytes of the message with the mark.
     bytes: Vec<u8>,
     prepared: Option<Arc<PreparedMessage>>,
 }
@@ -55,7 +55,7 @@ impl External {
         self.is_external.get(at).copied().unwrap_or(false)
     }
 
-    /// By target; empty: to nobody.
+    /// Whether the message is from outside, by target; empty: to nobody.
     pub(super) fn marks(&self) -> &[bool] {
         &self.is_external
     }

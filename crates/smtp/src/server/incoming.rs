@@ -1,4 +1,4 @@
-//! A message on its way in.
+//! A message on its way in, with what was found out about it before it is stored.
 
 use mailauth::reports::Observation;
 use message::date::{DateTime, format_rfc5322};
@@ -23,7 +23,7 @@ pub(super) struct Incoming {
     pub(super) buffer: MessageBuffer,
     /// Bytes of our trace fields, at the start of the buffer.
     pub(super) trace_bytes: usize,
-    /// Bytes of Return-Path, the first of them.
+    /// How many bytes at the beginning are the Return-Path field.
     pub(super) return_path_bytes: usize,
     /// It was submitted, and every author it names may be named.
     pub(super) signable: bool,
@@ -37,15 +37,15 @@ pub(super) struct Incoming {
     pub(super) eight_bit: bool,
     /// Why it is refused, apart from what the content tells.
     pub(super) refusal: Option<Refusal>,
-    /// Its header section says `TLS-Required: No`.
+    /// Whether the header section says `TLS-Required: No` (RFC 8689 §3).
     pub(super) tls_optional: bool,
     /// The domain of its author, where they are known to be who they say.
     pub(super) author: Option<String>,
     /// Its Message-ID, as far as its header section was read.
     pub(super) message_id: Option<String>,
-    /// Its envelope, where a check changed it.
+    /// The envelope as a check changed it, if one did.
     pub(super) readdressed: Option<Readdressed>,
-    /// What domains that want reports are told of it.
+    /// What is reported to domains that want DMARC reports.
     pub(super) observed: Vec<Observation>,
     /// As it was received, where it may be a report.
     pub(super) report: Option<MessageBuffer>,
@@ -95,8 +95,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// Puts an empty line above a message that begins with text. Our own fields stand above it: they
-    /// would go on with it, and readers would not agree on what is text (RFC 5322 §2.1).
+    /// Puts an empty line above a message that begins with text. Our own fields stand above it:
+    /// they would go on with it, and readers would not agree on what is text (RFC 5322 §2.1).
     pub(super) fn end_header(&mut self) {
         self.buffer.bytes.splice(self.trace_bytes..self.trace_bytes, *b"\r\n");
     }

@@ -11,9 +11,9 @@ use crate::types::Body;
 impl Visit<'_> {
     /// Encodes the bodies of a submission that goes elsewhere and has lines of more than 998 octets
     /// (RFC 5321 §4.5.3.1.6, RFC 6409 §8), which some servers send back. What cannot be changed, as
-    /// somebody signed it or the line is one of the header, goes as it is. It is decided by where the
-    /// message goes: by those whom the client named before checks have seen it, and again by those who
-    /// are left and added where a check changed that.
+    /// somebody signed it or the line is one of the header, goes as it is. It is decided by where
+    /// the message goes: by those whom the client named before checks have seen it, and again by
+    /// those who are left and added where a check changed that.
     pub(super) async fn shorten_lines(&mut self, incoming: &mut Incoming) -> Result<(), Refusal> {
         let body = self.session.envelope().map(|envelope| envelope.parameters.body);
         let targets = incoming.readdressed.as_ref().map_or(&self.targets, |new| &new.targets);
@@ -27,8 +27,8 @@ impl Visit<'_> {
         if is_signed(content) || !has_long_lines(content) {
             return Ok(());
         }
-        // Neither encoding makes half as much again, and bodies are there twice while the whole is put
-        // together, beside what came.
+        // Neither encoding makes half as much again, and bodies are there twice while the whole is
+        // put together, beside what came.
         let more = content.len().saturating_mul(3).saturating_add(1024);
         if incoming.buffer.reserve(more).await.is_err() {
             // It goes on as it is rather than not at all.

@@ -24,22 +24,22 @@ const NAMES_MAX: usize = 5;
 pub enum PeerAction {
     /// Nothing is looked up.
     Off,
-    /// Its mail is marked.
+    /// Mail from the peer is marked.
     Mark,
-    /// Its mail is refused for now.
+    /// Mail from the peer is refused for now.
     Defer,
-    /// Its mail is refused.
+    /// Mail from the peer is refused.
     Refuse,
 }
 
 /// A list of addresses in the DNS.
 #[derive(Debug, Clone)]
 pub struct BlockList {
-    /// Its zone.
+    /// The DNS zone of the list.
     pub zone: String,
     /// The answers that mean a listing.
     pub answers: Vec<IpNetwork>,
-    /// What is done about who is on it.
+    /// The action for hosts on the list.
     pub action: PeerAction,
 }
 
@@ -56,7 +56,7 @@ pub struct PeerSettings {
     pub reverse: PeerAction,
     /// Whether, and how, unknown senders are asked to come again.
     pub greylist: Option<GreylistTimes>,
-    /// How long all of it may take.
+    /// How long all lookups together may take.
     pub timeout: Duration,
 }
 
@@ -66,20 +66,20 @@ pub struct PeerPolicy {
     settings: PeerSettings,
 }
 
-/// What was found out about one host.
+/// What the checks of one host found.
 #[derive(Debug, Default)]
 pub(super) struct PeerFacts {
     /// What it called itself when it was looked at.
     pub(super) helo: String,
-    /// Its name, where that points back.
+    /// The host name of the peer, if it resolves back to the address.
     pub(super) name: Option<String>,
-    /// What its mail is marked with.
+    /// The marks that its messages get.
     pub(super) marks: Vec<String>,
     /// How its mail is refused.
     pub(super) refusal: Option<CheckReply>,
 }
 
-/// What a check finds fault with.
+/// A fault of a host that a check found, and the configured action.
 struct Fault {
     action: PeerAction,
     mark: String,

@@ -35,12 +35,12 @@ pub(super) fn post(delivery: &Delivery<'_>, body: &str, terms: SpoolTerms) -> Po
     }
 }
 
-/// The message with the marks of each list among the targets, by target. Those from `added_from` on a
-/// check has added to the envelope.
+/// The message with the marks of each list among the targets, by target. Those from `added_from` on
+/// a check has added to the envelope.
 ///
 /// # Errors
-/// [`Refusal::Loop`] where it came from one of them that the client named; of one that was added, as
-/// [`not_added`] says.
+/// [`Refusal::Loop`] where it came from one of them that the client named; of one that was added,
+/// as [`not_added`] says.
 pub(super) async fn prepare(
     store: &Store,
     (targets, added_from): (&[Target], usize),

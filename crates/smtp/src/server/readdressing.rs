@@ -1,8 +1,8 @@
 //! An envelope that a check has changed: another sender, recipients more or less.
 //!
-//! **Invariants:** every recipient that the client named gets its answer over LMTP; who was added has
-//! the message or nobody has it, for there is no answer that would say so (RFC 2033 §4.2); who was
-//! taken away is in the log and in the trace. docs/decisions/015-milters.md says why.
+//! **Invariants:** every recipient that the client named gets its answer over LMTP; who was added
+//! has the message or nobody has it, for there is no answer that would say so (RFC 2033 §4.2); who
+//! was taken away is in the log and in the trace. docs/decisions/015-milters.md says why.
 
 use ids::AccountId;
 use message::address::Address;
@@ -19,21 +19,21 @@ use crate::error::{CommandError, Refusal, SyntaxError};
 use crate::parse::parse_rcpt_parameters;
 use crate::types::{Envelope, ForwardPath, Notify, Recipient, ReversePath};
 
-/// LIMIT: recipients that checks add to one message. They do not count among those that a client may
-/// name.
+/// LIMIT: recipients that checks add to one message. They do not count among those that a client
+/// may name.
 const ADDED_MAX: usize = 1000;
 
 /// The envelope as it is now.
 #[derive(Debug)]
 pub(super) struct Readdressed {
     pub(super) envelope: Envelope,
-    /// One for each of its recipients.
+    /// One target for each recipient of the changed envelope.
     pub(super) targets: Vec<Target>,
     /// Where each recipient that the client named stands in it, if it does.
     places: Vec<Option<usize>>,
     /// Where those begin among the targets that were added.
     pub(super) added_from: usize,
-    /// The forward-paths of those that were taken away.
+    /// The forward-paths of recipients that were taken away.
     pub(super) removed: Vec<String>,
 }
 
@@ -77,8 +77,8 @@ impl Readdressed {
 }
 
 impl Visit<'_> {
-    /// Carries out what the checks want of the envelope. The client's own stays with the session, which
-    /// answers by it.
+    /// Carries out what the checks want of the envelope. The client's own stays with the session,
+    /// which answers by it.
     pub(super) async fn readdress(
         &mut self,
         incoming: &mut Incoming,
@@ -113,8 +113,8 @@ impl Visit<'_> {
     }
 }
 
-/// Why nobody gets a message that one cannot have whom a check adds. Nothing is wrong with those that the
-/// client named, so it is not told of an end, nor of others; that is in the log.
+/// Why nobody gets a message that one cannot have whom a check adds. Nothing is wrong with those
+/// that the client named, so it is not told of an end, nor of others; that is in the log.
 pub(super) fn not_added(recipient: &str, error: CommandError) -> CommandError {
     tracing::warn!(recipient, %error, "not added for a check");
     match error.reply().is_temporary() {
@@ -178,8 +178,8 @@ async fn change_sender(
     let field = return_path(found.mailbox().map(Address::to_string).as_deref());
     incoming.replace_return_path(&field).await?;
     if !is_submitted {
-        // What was found out was of another. Whether somebody is told of a failure is left as it was:
-        // it is the new one who is, in Postfix, too.
+        // What was found out was of another. Whether somebody is told of a failure is left as it
+        // was: it is the new one who is, in Postfix, too.
         incoming.verified = false;
     }
     let id = format_args!("{:016x}", incoming.id);

@@ -1,4 +1,5 @@
-//! Reading a message.
+//! Reading the content of a message after DATA or BDAT into memory, with its bounds of size and
+//! time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

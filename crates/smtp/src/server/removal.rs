@@ -1,5 +1,5 @@
-//! Which fields a message is taken without, whatever it came with: those that would be taken for the
-//! word of this server, and those that are nobody's to read.
+//! Which fields a message is taken without, whatever it came with: those that would be taken for
+//! the word of this server, and those that are nobody's to read.
 
 use mailauth::results::is_forged;
 use message::{EXTERNAL_FIELD, Field};
@@ -32,7 +32,8 @@ impl From<Role> for Origin {
 /// Authentication-Results.
 pub(super) fn is_removed(field: &Field<'_>, origin: Origin, authserv_id: &str) -> bool {
     // RFC 5321 §4.4: final delivery removes a Return-Path that was there before and writes the true
-    // one; what is sent on goes without. R-ADDR-13: only this server says that a message is external.
+    // one; what is sent on goes without. R-ADDR-13: only this server says that a message is
+    // external.
     let is_ours_alone = field.is("Return-Path") || field.is(EXTERNAL_FIELD);
     // RFC 8601 §5: a field from outside that has our name is forged.
     let is_forged = || field.is("Authentication-Results") && is_forged(field.value, authserv_id);

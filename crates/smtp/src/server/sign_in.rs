@@ -1,4 +1,5 @@
-//! STARTTLS and AUTH: who is on the other side.
+//! STARTTLS and AUTH of a session: the handshake, the dialog with the authenticator, and what the
+//! session may do after it.
 
 use auth::Turn;
 use net::ConnectionError;

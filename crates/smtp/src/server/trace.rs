@@ -1,5 +1,5 @@
-//! What is written down of each message that was read: by the transaction that stores it, or once it
-//! is refused.
+//! What is written down of each message that was read: by the transaction that stores it, or once
+//! it is refused.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ pub(super) struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    /// Of a message for so many recipients.
+    /// The trace of a message for so many recipients.
     pub(super) fn new(reception: Option<&'a Arc<Reception>>, recipients: usize) -> Self {
         Self { reception: reception.map(|it| &**it), dispositions: vec![Vec::new(); recipients] }
     }
@@ -97,7 +97,7 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// Those behind the recipients, so many, get nothing: a check took them away.
+    /// Notes recipients that a check took away, behind the others, as discarded.
     pub(super) fn leave_out(&mut self, removed: usize) {
         self.dispositions.extend(std::iter::repeat_n(vec![Disposition::Discarded], removed));
     }

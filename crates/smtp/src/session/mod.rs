@@ -38,7 +38,7 @@ pub enum Next {
     /// Start this mechanism, then call [`Session::challenge`], [`Session::signed_in`],
     /// [`Session::break_off`] or [`Session::refuse`].
     SignIn {
-        /// One of those offered.
+        /// The mechanism, one of those offered.
         mechanism: Name,
         /// The initial response.
         initial: Option<Response>,
@@ -74,7 +74,7 @@ pub enum Next {
     Close,
 }
 
-/// One session.
+/// The state of an SMTP session: which command is allowed next. Without I/O.
 pub struct Session {
     settings: Arc<Settings>,
     tls: bool,
@@ -221,7 +221,7 @@ impl Session {
         Next::Command
     }
 
-    /// Says goodbye.
+    /// Writes the reply that ends the session.
     pub fn close(&mut self, farewell: Farewell, out: &mut Vec<u8>) -> Next {
         farewell.reply().render(out);
         Next::Close

@@ -1,4 +1,4 @@
-//! AUTH (RFC 4954).
+//! AUTH (RFC 4954): the exchange of challenges and responses within a session.
 
 use sasl::wire;
 use sasl::{Failure, Name};
@@ -25,7 +25,7 @@ impl Session {
         Next::Command
     }
 
-    /// Somebody signed in.
+    /// Notes that the exchange succeeded, and answers it.
     pub fn signed_in(&mut self, out: &mut Vec<u8>) -> Next {
         self.signed_in = true;
         self.idle_commands = 0;

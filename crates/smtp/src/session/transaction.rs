@@ -6,10 +6,10 @@ use crate::render::{Enhanced, Reply, render_stored};
 use crate::settings::Role;
 use crate::types::{Body, Envelope, ForwardPath, MailParameters, Recipient, ReversePath};
 
-/// Where a transaction stands.
+/// How far a mail transaction is.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// There is none.
+    /// There is no transaction.
     Idle,
     /// MAIL was accepted.
     Open(Envelope),

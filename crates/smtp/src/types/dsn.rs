@@ -5,7 +5,7 @@
 pub enum Ret {
     /// The whole message.
     Full,
-    /// Its header section.
+    /// The header section alone.
     Hdrs,
 }
 
@@ -15,9 +15,9 @@ pub enum Notify {
     /// No parameter was given: failures, and delays as the server sees fit.
     #[default]
     Unspecified,
-    /// In no case.
+    /// NEVER: in no case.
     Never,
-    /// In the named cases, at least one of them.
+    /// In these cases, at least one of which is set.
     On {
         /// When the message was delivered.
         success: bool,

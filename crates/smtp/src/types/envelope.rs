@@ -1,4 +1,5 @@
-//! The envelope of one mail transaction.
+//! The envelope of a mail transaction: the reverse-path, the recipients, and the parameters of MAIL
+//! and RCPT.
 
 use ids::Timestamp;
 
@@ -23,13 +24,13 @@ pub enum Body {
 pub struct MailParameters {
     /// SIZE: how many bytes will come (RFC 1870 §6).
     pub size_bytes: Option<u64>,
-    /// BODY.
+    /// The BODY parameter (RFC 6152).
     pub body: Body,
     /// SMTPUTF8: addresses and header fields may be UTF-8 (RFC 6531 §3.4).
     pub smtputf8: bool,
-    /// RET.
+    /// The RET parameter of DSN (RFC 3461 §4.3).
     pub ret: Option<Ret>,
-    /// ENVID.
+    /// The ENVID parameter of DSN (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
     /// HOLDFOR or HOLDUNTIL (RFC 4865 §3).
     pub hold: Option<Hold>,
@@ -41,21 +42,21 @@ pub struct MailParameters {
     pub require_tls: bool,
 }
 
-/// One recipient with the parameters of its RCPT.
+/// A recipient with the parameters of its RCPT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// Where the message shall go.
     pub path: ForwardPath,
-    /// NOTIFY.
+    /// The NOTIFY parameter of DSN (RFC 3461 §4.1).
     pub notify: Notify,
-    /// ORCPT.
+    /// The ORCPT parameter of DSN (RFC 3461 §4.2).
     pub original: Option<OriginalRecipient>,
 }
 
 /// Everything MAIL and RCPT said. (IMAP's ENVELOPE is something else.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Who is told about failures.
+    /// The reverse-path, which gets reports of failure; may be null.
     pub reverse_path: ReversePath,
     /// Parameters of MAIL.
     pub parameters: MailParameters,

@@ -1,12 +1,12 @@
-//! On what terms a message is sent on: when at the earliest (RFC 4865), when at the latest (RFC
-//! 2852), how soon before others (RFC 6710).
+//! On what terms a message is sent on: when at the earliest (RFC 4865), when at the latest
+//! (RFC 2852), how soon before others (RFC 6710).
 
 use ids::Timestamp;
 
-/// Until when a submission is held: RFC 4865 §3.
+/// The instant or interval until which a submission is held (RFC 4865 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
-    /// For so many seconds.
+    /// HOLDFOR: for this many seconds.
     For(u32),
     /// Until an instant.
     Until(Timestamp),
@@ -25,9 +25,9 @@ impl Hold {
 /// What happens to a message that is late: RFC 2852 §4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByMode {
-    /// Its sender is told.
+    /// The sender is told, and the message stays (mode `N`).
     Notify,
-    /// It goes back.
+    /// The message goes back to the sender (mode `R`).
     Return,
 }
 
@@ -56,12 +56,12 @@ impl DeliverBy {
 pub struct Priority(i8);
 
 impl Priority {
-    /// One from -9 to 9.
+    /// A priority from -9 to 9; `None` beyond (RFC 6710 §2).
     pub fn new(value: i8) -> Option<Self> {
         (-9..=9).contains(&value).then_some(Self(value))
     }
 
-    /// The number.
+    /// The priority as a number.
     pub const fn get(self) -> i8 {
         self.0
     }

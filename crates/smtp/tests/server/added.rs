@@ -16,8 +16,8 @@ use crate::support::{Fixture, settings};
 
 const NOT_ADDED: &str = "451 4.3.5 The checks of this server are not in order, try later";
 
-/// It has no reply of its own, over LMTP least of all; so nobody has the message. Nothing is wrong with
-/// those that the client named, so it is told of no end.
+/// It has no reply of its own, over LMTP least of all; so nobody has the message. Nothing is wrong
+/// with those that the client named, so it is told of no end.
 #[tokio::test]
 async fn who_cannot_be_added_has_the_message_refused_for_all() {
     let fixture = Fixture::new().await;
@@ -80,8 +80,9 @@ async fn an_added_mailbox_that_fills_up_meanwhile_is_not_passed_over() {
     }
 }
 
-/// Where all those whom the client named are refused for now, it brings the message again: who was added
-/// gets it then, and not each time. Where one of them has it, it does not come again for the others.
+/// Where all those whom the client named are refused for now, it brings the message again: who was
+/// added gets it then, and not each time. Where one of them has it, it does not come again for the
+/// others.
 #[tokio::test]
 async fn who_is_added_has_once_what_comes_over_lmtp() {
     let postgres = testkit::Postgres::shared().create_database();

@@ -160,7 +160,8 @@ async fn who_may_not_be_the_sender_is_told_nothing() {
         assert_eq!(say(&fixture, Role::Mx, &mail(from, to)).await, ["250 2.0.0"]);
         assert_eq!(reports(&fixture).await.len(), told, "{from}");
     }
-    // What waits for a mailbox that is full asks as it was asked to; the queue tells nobody in doubt.
+    // What waits for a mailbox that is full asks as it was asked to; the queue tells nobody in
+    // doubt.
     fixture.desk = desk(&[]);
     let to = &["<full@here.test> NOTIFY=SUCCESS,FAILURE", "<bob@here.test>"];
     let lines = mail("y@forged.test", to);

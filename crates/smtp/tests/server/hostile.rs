@@ -118,8 +118,8 @@ async fn content_behind_an_unreadable_bdat_is_never_run() {
     fixture.close().await;
 }
 
-/// Text where fields should be goes on with none of ours, and readers agree on where it begins: what
-/// stands behind it is no field for anybody (RFC 5322 §2.1).
+/// Text where fields should be goes on with none of ours, and readers agree on where it begins:
+/// what stands behind it is no field for anybody (RFC 5322 §2.1).
 #[tokio::test]
 async fn text_in_place_of_fields_is_text() {
     let fixture = Fixture::new().await;

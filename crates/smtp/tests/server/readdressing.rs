@@ -18,8 +18,8 @@ use crate::support::{Fixture, settings, without_ids};
 
 const SIGN_IN: &str = "AUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l\r\n";
 
-/// Wants these changes of every envelope, no recipient whose address begins with `barred`, and nothing more
-/// of who names one that begins with `ended`.
+/// Wants these changes of every envelope, no recipient whose address begins with `barred`, and
+/// nothing more of who names one that begins with `ended`.
 #[derive(Clone, Default)]
 struct Changing {
     changes: EnvelopeChanges,

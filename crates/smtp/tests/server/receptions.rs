@@ -206,8 +206,8 @@ pub(crate) async fn give_rules(fixture: &Fixture) {
     prepared.await.unwrap();
 }
 
-/// RFC 5321 §6.1: whose copies could not be brought out is told where the message was believed, also
-/// where nobody proved it here.
+/// RFC 5321 §6.1: whose copies could not be brought out is told where the message was believed,
+/// also where nobody proved it here.
 #[tokio::test]
 async fn rules_hear_whether_a_sender_is_believed() {
     let mut fixture = Fixture::new().await;

@@ -98,8 +98,8 @@ async fn who_sends_on_behalf_of_another_is_named() {
     fixture.close().await;
 }
 
-/// What encoding takes is drawn from the memory for messages; where that is not to be had, they go as
-/// they came.
+/// What encoding takes is drawn from the memory for messages; where that is not to be had, they go
+/// as they came.
 #[tokio::test]
 async fn encoding_takes_no_memory_that_is_not_there() {
     let mut fixture = Fixture::new().await;
@@ -126,8 +126,8 @@ async fn encoding_takes_no_memory_that_is_not_there() {
     fixture.close().await;
 }
 
-/// RFC 5321 §4.5.3.1.6: what some servers would send back is encoded before it leaves, and before it is
-/// signed; what stays here is as it came.
+/// RFC 5321 §4.5.3.1.6: what some servers would send back is encoded before it leaves, and before
+/// it is signed; what stays here is as it came.
 #[tokio::test]
 async fn long_lines_are_encoded_for_those_elsewhere() {
     let fixture = Fixture::new().await;

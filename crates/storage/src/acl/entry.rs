@@ -144,7 +144,7 @@ impl AccountTx<'_, '_> {
 }
 
 impl Grantee {
-    /// What names an entry of a mailbox.
+    /// The columns that identify the entry in a mailbox's list.
     fn key(self, mailbox: CollectionId) -> [Value<'static>; 3] {
         [Value::Int(mailbox.get()), Value::Int(self.id), Value::Int(i64::from(self.negative))]
     }

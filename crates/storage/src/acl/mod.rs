@@ -32,7 +32,7 @@ use crate::{ReadTx, Result, StorageError};
 /// The identifier of every account of the organisation.
 const ANYONE: &str = "anyone";
 
-/// What stands before the name of a team, so that it is no address of an account.
+/// The prefix of the names of teams, by which they are no addresses of accounts.
 const TEAM: &str = "team:";
 
 /// One line of an access control list.
@@ -59,7 +59,7 @@ impl AclEntry {
 /// What SETACL does with the rights given (RFC 4314 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AclChange {
-    /// They become the rights.
+    /// The rights are replaced by these.
     Set(Rights),
     /// `+`: they are added.
     Add(Rights),

@@ -16,12 +16,12 @@ const OTHERS: &str = "Other Users";
 /// Below it are the mailboxes of accounts that are nobody's.
 const SHARED: &str = "Shared Folders";
 
-/// Whose mailbox a name is, and its name there.
+/// The mailbox that a name stands for to some user: its owner, and what the owner calls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its owner.
+    /// The account that owns the mailbox.
     pub account: AccountId,
-    /// Its name to the owner.
+    /// The name of the mailbox as its owner has it.
     pub name: MailboxName,
 }
 
@@ -30,7 +30,8 @@ pub(crate) fn is_reserved(name: &MailboxName) -> bool {
     matches!(name.as_str().split('/').next(), Some(OTHERS | SHARED))
 }
 
-/// Of a name kept for mailboxes of others: the component that says whose it is, and its name there.
+/// Splits a name below `Other Users/` or `Shared/` into the component that names the owner, and the
+/// owner's name for it.
 pub(crate) fn split_owner(name: &str) -> Option<(&str, &str)> {
     match name.split_once('/')? {
         (OTHERS | SHARED, below) => below.split_once('/'),
@@ -39,8 +40,8 @@ pub(crate) fn split_owner(name: &str) -> Option<(&str, &str)> {
 }
 
 impl MailboxName {
-    /// The same name with the address of the owner, where it is below those of others, in normal form,
-    /// and INBOX in capitals. Nothing is looked up.
+    /// The same name with the address of the owner, where it is below those of others, in normal
+    /// form, and INBOX in capitals. Nothing is looked up.
     #[must_use]
     pub fn with_normal_owner(&self) -> Self {
         let normal = |name: &Self| {
@@ -185,8 +186,8 @@ impl ReadTx<'_> {
     }
 
     /// What entries give `actor`, by mailbox, of those that it may look up. LIMIT: where they are
-    /// too many, those for it and its teams come before those for anyone, the oldest mailboxes first: nobody's
-    /// gifts to everybody hide what was meant for one.
+    /// too many, those for it and its teams come before those for anyone, the oldest mailboxes
+    /// first: nobody's gifts to everybody hide what was meant for one.
     fn rights_given(&mut self, actor: AccountId) -> Result<BTreeMap<i64, Rights>> {
         let mut sums: BTreeMap<i64, (bool, Sum)> = BTreeMap::new();
         self.sql.query(

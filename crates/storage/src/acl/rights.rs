@@ -10,7 +10,7 @@ pub struct Rights(u16);
 const LETTERS: &str = "lrswipkxtean";
 
 impl Rights {
-    /// None.
+    /// No right.
     pub const NONE: Self = Self(0);
     /// `l`: the mailbox is listed.
     pub const LOOKUP: Self = Self(1);
@@ -36,13 +36,14 @@ impl Rights {
     pub const ADMINISTER: Self = Self(1024);
     /// `n`: shared annotations of messages can be changed (RFC 5257 §3.4).
     pub const ANNOTATE: Self = Self(2048);
-    /// All of them.
+    /// Every right that is known here.
     pub const ALL: Self = Self(4095);
 
-    /// Those that change flags or messages (RFC 4314 §5.2); RFC 5257 §3.4 counts `n` among them.
+    /// The rights that change flags or messages (RFC 4314 §5.2); RFC 5257 §3.4 counts `n` among
+    /// them.
     pub const CHANGING: Self = Self(4 | 8 | 16 | 256 | 512 | 2048);
 
-    /// Those that it takes to see messages and make them go at once: what MOVE and REPLACE do.
+    /// The rights that it takes to see messages and remove them at once, as MOVE and REPLACE do.
     pub(crate) const REMOVING: Self = Self(2 | 256 | 512);
 
     /// The rights these letters stand for; `None` where one stands for none. `c` and `d` are what

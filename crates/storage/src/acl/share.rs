@@ -23,7 +23,7 @@ impl ShareRights {
     pub const WRITE: Self = Self(2);
     /// Sending with its address as the author's.
     pub const SEND_AS: Self = Self(4);
-    /// The same with one's own address as the sender's (RFC 5322 §3.6.2).
+    /// Sending from the address, with the sender's own in Sender (RFC 5322 §3.6.2).
     pub const SEND_ON_BEHALF: Self = Self(8);
     /// Adding and removing its aliases (R-ADDR-7).
     pub const ALIASES: Self = Self(16);
@@ -76,7 +76,7 @@ impl std::fmt::Display for ShareRights {
 pub struct Share {
     /// The address of the one it is shared with, or `team:` and a name.
     pub grantee: String,
-    /// What that one may do.
+    /// The rights that the grantee has been given.
     pub rights: ShareRights,
 }
 

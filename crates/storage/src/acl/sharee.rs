@@ -39,7 +39,7 @@ impl Sharee {
     }
 }
 
-/// The same by the names that people know.
+/// A sharee by the address or name that people know it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SharedWith {
     /// The address of an account.
@@ -53,7 +53,7 @@ pub enum SharedWith {
 }
 
 impl SharedWith {
-    /// Of a row with the address of the account that its grantee is, or the name of the team.
+    /// Reads a row with the address of the account that its grantee is, or the name of the team.
     pub(crate) fn read(address: Option<&str>, team: Option<&str>) -> Self {
         match (address, team) {
             (Some(address), _) => Self::Account(address.to_owned()),

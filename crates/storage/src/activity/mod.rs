@@ -25,7 +25,7 @@ pub use place::Place;
 /// LIMIT: characters that are kept of what a program says of itself.
 const PROGRAM_CHARS_MAX: usize = 120;
 
-/// What happened.
+/// The kinds of event that owners of accounts are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ActivityKind {
     /// Somebody signed in.
@@ -38,7 +38,7 @@ pub enum ActivityKind {
     PasswordChanged,
     /// An app password or token was made.
     AccessKeyMade,
-    /// One was revoked.
+    /// An app password or token was revoked.
     AccessKeyRevoked,
     /// Messages were sent.
     Sent,
@@ -91,14 +91,14 @@ impl ActivityKind {
     }
 }
 
-/// Equal events.
+/// Events of one account that are alike in all but their time, counted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
-    /// What happened.
+    /// The kind of the events.
     pub kind: ActivityKind,
     /// Over which protocol; empty where over none.
     pub protocol: String,
-    /// From where.
+    /// The network address that they came from, if they came by one.
     pub peer: Option<IpAddr>,
     /// What the program says it is; empty where it does not.
     pub program: String,
@@ -108,11 +108,11 @@ pub struct Activity {
     pub first: Timestamp,
     /// When it happened last.
     pub last: Timestamp,
-    /// How often.
+    /// How many such events there were.
     pub count: u64,
 }
 
-/// What is kept, and what owners are told.
+/// How much of the activity is kept, and which of it owners hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActivityPolicy {
     /// Rows of one account of what others do to it, and of the rest, each.
@@ -125,12 +125,12 @@ pub struct ActivityPolicy {
     pub told_again_secs: i64,
 }
 
-/// What an owner is told.
+/// An event that an owner is told of by letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActivityNotice {
     /// A sign-in from a new place.
     NewPlace(Activity),
-    /// So many wrong passwords within a day, this being the last.
+    /// This many wrong passwords within a day, of which this is the last.
     WrongPasswords(u64, Activity),
 }
 

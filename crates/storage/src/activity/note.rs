@@ -1,4 +1,5 @@
-//! Taking events down.
+//! Noting events of accounts: an event like one noted before is counted there. The number of rows
+//! of an account is bounded.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
-//! Networks that count as one place.
+//! Which addresses count as one place, so that a new place can be told from a new address in the
+//! same network.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

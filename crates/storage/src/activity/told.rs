@@ -1,4 +1,5 @@
-//! Telling owners.
+//! Letters to owners about events of their accounts: whether one may be written now, and its
+//! delivery into INBOX, past the rules of the account.
 
 use message::flag::Flags;
 

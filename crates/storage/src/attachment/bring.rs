@@ -16,16 +16,16 @@ use crate::{AccountTx, Result, StorageError};
 pub struct AttachmentPlace {
     /// 32 hexadecimal digits in lower case that nobody guesses.
     pub managed_id: String,
-    /// The same that leads whoever has it to the data.
+    /// A secret of the same form that opens the data to whoever has it.
     pub token: String,
-    /// Where whoever signs in finds the data.
+    /// The URL of the data for those who sign in.
     pub uri: String,
 }
 
 /// Makes one for a file of this name; `None` where that cannot be done.
 pub type AttachmentPlaces = dyn Fn(&str) -> Option<AttachmentPlace> + Send;
 
-/// One that is to come along.
+/// An attachment that comes along with an object to another account.
 struct Row {
     id: i64,
     account: Option<AccountId>,

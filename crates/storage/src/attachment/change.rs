@@ -1,5 +1,5 @@
-//! Adding, updating and removing attachments of an object (RFC 8607 §3.4 to §3.6): each is a PUT of the
-//! object with all that follows from one.
+//! Adding, updating and removing attachments of an object (RFC 8607 §3.4 to §3.6): each is a PUT of
+//! the object with all that follows from one.
 
 use ical::scheduling::Role;
 use ical::{
@@ -12,10 +12,10 @@ use crate::object::{Condition, PreparedObject, PutOutcome, Scheduled};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, ObjectFault, Result, StorageError};
 
-/// What is to be done.
+/// A change of the attachments of an object (RFC 8607 §3.3).
 #[derive(Debug, Clone)]
 pub enum AttachmentAction {
-    /// One more, in these instances.
+    /// Add one more attachment, in these instances.
     Add(NewAttachment, Instances),
     /// Another in the place of the one that is named so, wherever it stands.
     Update(String, NewAttachment),
@@ -30,7 +30,7 @@ pub enum AttachmentOutcome {
     Done(Scheduled),
     /// The object has no such instance.
     NoInstance,
-    /// It names no such attachment there.
+    /// The object names no such attachment in these instances.
     NoAttachment,
     /// An attachment has at most so many bytes.
     TooBig(u64),

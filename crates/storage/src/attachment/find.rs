@@ -13,11 +13,11 @@ const CALENDARS_MAX: i64 = 1_000;
 /// An attachment whose data can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
-    /// Its media type.
+    /// The media type, without parameters.
     pub media_type: String,
     /// What it is called; may be empty.
     pub filename: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size_bytes: u64,
     /// When it came.
     pub created: Timestamp,
@@ -85,8 +85,9 @@ impl ReadTx<'_> {
         Ok(false)
     }
 
-    /// The attachment that a token leads to, which people elsewhere were sent: as long as the object
-    /// names it that invites them. R-ADDR-12: nothing of an account that is blocked, or in maintenance.
+    /// The attachment that a token leads to, which people elsewhere were sent: as long as the
+    /// object names it that invites them. R-ADDR-12: nothing of an account that is blocked, or in
+    /// maintenance.
     ///
     /// # Errors
     /// [`StorageError::Maintenance`] where nothing of the account is shown now.

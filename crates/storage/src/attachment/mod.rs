@@ -10,10 +10,10 @@
 //!
 //! docs/decisions/011-attachments.md says why it is as it is.
 //!
-//! **Invariants:** what an id names never changes; it is kept and counted in the quota of its account
-//! as long as an object of that account names it; whoever may read an object that names it
-//! may have it, and nobody else but who has its token. **Absent:** URLs, what iCalendar makes of them
-//! (`ical`).
+//! **Invariants:** what an id names never changes; it is kept and counted in the quota of its
+//! account as long as an object of that account names it; whoever may read an object that names it
+//! may have it, and nobody else but who has its token. **Absent:** URLs, what iCalendar makes of
+//! them (`ical`).
 
 mod bring;
 mod change;
@@ -68,7 +68,7 @@ impl AttachmentData {
         vec![self.0.clone()]
     }
 
-    /// Bytes of it.
+    /// The size in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.0.body.as_ref().map_or(0, |body| body.size_bytes)
     }
@@ -79,15 +79,15 @@ impl AttachmentData {
 pub struct NewAttachment {
     /// 32 hexadecimal digits in lower case that nobody guesses.
     pub managed_id: String,
-    /// The same that leads whoever has it to the data.
+    /// A secret of the same form that opens the data to whoever has it.
     pub token: String,
-    /// Where whoever signs in finds the data.
+    /// The URL of the data for those who sign in.
     pub uri: String,
-    /// Its media type, without parameters.
+    /// The media type, without parameters.
     pub media_type: String,
     /// What it is called; may be empty.
     pub filename: String,
-    /// Itself.
+    /// The bytes of the attachment, or where they are.
     pub data: AttachmentData,
 }
 

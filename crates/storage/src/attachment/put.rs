@@ -9,17 +9,17 @@ use crate::object::{Object, PreparedObject, PutOutcome};
 use crate::sql::Value;
 use crate::{AccountTx, Result, StorageError};
 
-/// What becomes of an object that names attachments.
+/// How an object that names managed attachments is written.
 pub(crate) enum Managed {
-    /// It is written as it was put.
+    /// The object is written as it was put.
     AsPut,
-    /// This is written.
+    /// This object is written in its place.
     Settled(Box<PreparedObject>),
-    /// Nothing is.
+    /// The object is not written.
     Refused(PutOutcome),
 }
 
-/// What is known of an attachment.
+/// The row of an attachment.
 struct Known {
     size_bytes: i64,
     account: Option<AccountId>,
@@ -93,7 +93,8 @@ impl AccountTx<'_, '_> {
         )
     }
 
-    /// RFC 8607 §3.12.2: by who made it. What a delegate adds is made for the owner of the calendar.
+    /// RFC 8607 §3.12.2: by who made it. What a delegate adds is made for the owner of the
+    /// calendar.
     fn may_reuse(&self, known: &Known) -> bool {
         known.account == Some(self.account)
             && (self.actor == known.creator || self.actor == self.account)

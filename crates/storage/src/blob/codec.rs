@@ -1,4 +1,5 @@
-//! Compression of blobs.
+//! How blobs are compressed in their row, pack or object. The codec is a number in the row, so that
+//! old blobs stay readable.
 
 use std::cell::RefCell;
 
@@ -39,7 +40,8 @@ pub(crate) fn compress(bytes: &[u8]) -> Option<(i64, Vec<u8>)> {
     (compressed.len() < bytes.len() - bytes.len() / 10).then_some((codec, compressed))
 }
 
-/// The bytes as they were, `size_bytes` of them.
+/// Decompresses a stored blob into its `size_bytes` bytes. Fails if it holds another number of
+/// them.
 pub(crate) fn expand(codec: i64, stored: &[u8], size_bytes: i64) -> Result<Vec<u8>> {
     let size = usize::try_from(size_bytes).unwrap_or(0);
     let bytes = match codec {

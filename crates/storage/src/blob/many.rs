@@ -1,4 +1,6 @@
-//! Reading many blobs at once.
+//! Reading many blobs at once: those in rows by one query, neighbours in a pack by one read, all
+//! others one by one. Each blob is verified against its hash. It is one call for a FETCH or a
+//! search over many messages.
 
 use ids::BlobId;
 
@@ -74,7 +76,8 @@ impl BlobStore {
         )?;
         match &self.elsewhere {
             Elsewhere::Packs(packs) => self.load_packed(packs, packed, each)?,
-            // What stands where says so, one by one.
+            // Without packs a blob in a pack cannot be read here: `load`, below, returns the error
+            // that says so.
             _ => loaded.retain(|id| !packed.iter().any(|packed| packed.blob == *id)),
         }
         loaded.sort_unstable();

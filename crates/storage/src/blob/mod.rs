@@ -59,7 +59,7 @@ pub(crate) struct PreparedBlob {
 #[derive(Debug, Clone)]
 enum Place {
     Pack(PackPlace),
-    /// By its key.
+    /// In the object store, under this key.
     Object(String),
 }
 
@@ -89,14 +89,14 @@ impl PreparedBlob {
     }
 }
 
-/// What became of the bodies of a group.
+/// Where the bodies of a group were written.
 #[derive(Debug, Default)]
 pub(crate) struct Placed {
-    /// Some were appended, and are durable once [synced](BlobStore::sync_packs).
+    /// The epoch to [sync](BlobStore::sync_packs) before those appended to a pack are durable.
     pub(crate) to_sync: Option<Epoch>,
     /// Could not be written anywhere.
     pub(crate) lost: Vec<BlobId>,
-    /// Why not.
+    /// The error, if it failed.
     pub(crate) failure: Option<StorageError>,
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Objects {
     runtime: Option<Runtime>,
 }
 
-/// One object as the store lists it.
+/// An object of an object store, as it is listed.
 pub(crate) struct Listed {
     pub(crate) key: String,
     pub(crate) hash: BlobId,
@@ -84,7 +84,7 @@ impl Objects {
         Ok(keys)
     }
 
-    /// The bytes of an object, `length` of them. Blocks.
+    /// Reads the `length` bytes of an object. Blocks.
     pub(super) fn read(&self, key: &str, length: usize) -> Result<Vec<u8>> {
         let (store, path) = (self.store.clone(), self.path(key));
         let bytes = wait(self.spawn(async move {

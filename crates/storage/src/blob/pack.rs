@@ -34,12 +34,12 @@ pub(crate) struct PackPlace {
     pub(crate) offset: i64,
 }
 
-/// What an append came to.
+/// Where appended bytes went, or why they could not be written.
 #[derive(Debug, Default)]
 pub(crate) struct Appended {
     /// In the order of the blobs; `None` for one that could not be written.
     pub(crate) places: Vec<Option<PackPlace>>,
-    /// Why not.
+    /// The error, if it failed.
     pub(crate) failure: Option<StorageError>,
     /// What [`Packs::sync`] is to be told.
     pub(crate) epoch: Epoch,
@@ -59,7 +59,7 @@ pub(crate) struct Packs {
     retired: Mutex<HashMap<i64, Option<Arc<File>>>>,
 }
 
-/// One pack on the disk.
+/// A pack file on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PackFile {
     pub(crate) pack: i64,
@@ -114,7 +114,7 @@ impl Packs {
         Ok(Self { folder, newest, open: Mutex::default(), retired: Mutex::default() })
     }
 
-    /// Every pack, ascending.
+    /// Every pack file, ascending by number.
     pub(crate) fn files(&self) -> Result<Vec<PackFile>> {
         let mut numbers = pack_numbers(&self.folder)?;
         numbers.sort_unstable();
@@ -347,7 +347,7 @@ fn path(folder: &Path, pack: i64) -> PathBuf {
     folder.join(format!("{pack:08}.pack"))
 }
 
-/// So many bytes of a pack.
+/// Reads `length` bytes of a pack at `offset`.
 pub(super) fn read_exact(file: &File, offset: u64, length: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     read_behind(file, offset, length, &mut bytes)?;

@@ -77,7 +77,7 @@ enum Source {
 enum Expander {
     AsIs,
     Zstd(Box<Decoder<'static>>),
-    /// At once: there are few of them.
+    /// The blob is read at once, since it is small.
     Whole,
 }
 
@@ -218,7 +218,7 @@ impl BlobReader {
         Ok(piece.len() > before)
     }
 
-    /// Reads on.
+    /// Reads the next bytes into the buffer.
     fn fill(&mut self, blobs: &BlobStore, sql: &mut dyn Sql) -> Result<()> {
         let left = self.kept.stored_bytes.cast_unsigned().saturating_sub(self.read_bytes);
         let length = match self.expander {

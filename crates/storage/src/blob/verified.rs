@@ -10,8 +10,8 @@ const SLOTS: usize = 64 * 1024;
 /// Blobs of a group: those whose numbers differ in their last bits only.
 const GROUP_BITS: u32 = 5;
 
-/// Groups of blobs, each in the one place that its number gives it: that number, and behind it a bit
-/// for each of its blobs. Ids of blobs are never given out twice.
+/// Groups of blobs, each in the one place that its number gives it: that number, and behind it a
+/// bit for each of its blobs. Ids of blobs are never given out twice.
 pub(super) struct Verified {
     slots: Box<[AtomicU64]>,
 }

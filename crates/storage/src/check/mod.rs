@@ -74,8 +74,8 @@
 //! Uniqueness of addresses, mailbox names and UIDs is the schema's: both engines refuse a second
 //! row. Contents and blobs that nothing names are no finding: they await maintenance.
 
-/// Accounts whose `used_bytes`, `message_count` or `mailbox_count` are wrong: what finds them, and what
-/// puts them right.
+/// Accounts whose `used_bytes`, `message_count` or `mailbox_count` are wrong: what finds them, and
+/// what puts them right.
 macro_rules! accounts_of_wrong_usage {
     () => {
         "SELECT a.id FROM account a LEFT JOIN ( \

@@ -9,7 +9,7 @@ use crate::message_store::{EXPUNGED_ROW_BYTES, Sweeps};
 use crate::object::VERSION_ROW_BYTES;
 use crate::{Result, WriteTx};
 
-/// One kind of number that was put right.
+/// How many wrong numbers of one kind were corrected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
     /// The invariant's name.

@@ -10,7 +10,7 @@ use crate::{ALIASES_MAX, PASSWORD_LINK_HOURS_MAX, ReadTx, Result, Rights};
 /// A statement that answers with the number of each row that breaks an invariant.
 pub(super) struct Rule {
     pub(super) invariant: &'static str,
-    /// What the number counts.
+    /// The thing that the number counts, in words.
     row: &'static str,
     sql: &'static str,
 }

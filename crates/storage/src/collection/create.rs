@@ -1,4 +1,5 @@
-//! MKCALENDAR and MKCOL (RFC 4791 §5.3.1, RFC 5689 §3).
+//! Creating collections (MKCALENDAR of RFC 4791 §5.3.1, extended MKCOL of RFC 5689 §3): name, kind
+//! and first properties in one step.
 
 use ids::CollectionId;
 
@@ -11,16 +12,16 @@ use crate::{AccountTx, LimitKind, Result, StorageError};
 /// What a collection is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCollection {
-    /// What it is to be.
+    /// The kind of the collection.
     pub kind: CollectionKind,
-    /// What objects a calendar takes.
+    /// The kinds of component that a calendar takes.
     pub components: Components,
-    /// Its properties.
+    /// The properties to set at creation.
     pub properties: CollectionChange,
 }
 
 impl NewCollection {
-    /// One without properties.
+    /// A collection of this kind without properties.
     pub fn new(kind: CollectionKind) -> Self {
         let components = match kind {
             CollectionKind::Calendar | CollectionKind::Inbox => Components::USUAL,
@@ -65,7 +66,7 @@ impl AccountTx<'_, '_> {
         Ok(id)
     }
 
-    /// The same for what the server adds to an account that may have all that it may.
+    /// Like `insert`, for what the server adds even to an account that has as many as it may.
     pub(super) fn insert_beyond_limit(
         &mut self,
         name: &CollectionName,

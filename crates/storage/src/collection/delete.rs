@@ -12,8 +12,8 @@ impl AccountTx<'_, '_> {
     /// # Errors
     /// [`StorageError::NotFound`] where it went meanwhile; [`StorageError::InUse`] for the last
     /// calendar, and where somebody else has a lock in it; [`StorageError::Conflict`] where the
-    /// calendar that has its part next cannot begin to take the time of a room (R-CAL-4); [`StorageError::NoPermission`] for inbox
-    /// and notifications.
+    /// calendar that has its part next cannot begin to take the time of a room (R-CAL-4);
+    /// [`StorageError::NoPermission`] for inbox and notifications.
     pub fn delete_collection(&mut self, collection: &Collection, tokens: &[String]) -> Result<()> {
         let found = self.require_still_there(collection, CollectionRights::ALL)?;
         if found.kind.is_private() {

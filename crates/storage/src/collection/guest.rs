@@ -25,14 +25,14 @@ const OVERLAY_BYTES_MAX: i64 = 64 * 1024;
 /// In whose home a collection of somebody else is seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guest {
-    /// Who sees it there.
+    /// The account in whose home it is seen.
     pub account: AccountId,
-    /// Their address.
+    /// The primary address of that account.
     pub address: String,
     /// When what they want otherwise last changed, by the numbers of their account.
     pub modseq: ModSeq,
-    /// R-ADDR-12: its owner is in maintenance. It is listed, so that nobody takes it for deleted, and
-    /// nothing is done with what is in it.
+    /// R-ADDR-12: its owner is in maintenance. It is listed, so that nobody takes it for deleted,
+    /// and nothing is done with what is in it.
     pub in_maintenance: bool,
 }
 
@@ -245,8 +245,8 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// What somebody has of their own in what is in a collection. These objects look otherwise to them then, and
-    /// a sync-token that they still have when they see it again tells so.
+    /// What somebody has of their own in what is in a collection. These objects look otherwise to
+    /// them then, and a sync-token that they still have when they see it again tells so.
     fn forget_own_alarms(&mut self, collection: CollectionId, guest: AccountId) -> Result<()> {
         let key = [Value::Int(guest.get()), Value::Int(collection.get())];
         let any = self.sql.query_one(
@@ -273,7 +273,7 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Who left it before it was shared anew sees it again.
+    /// Shows the collection again to a sharee who left it before it was shared anew.
     pub(super) fn show_again(&mut self, collection: CollectionId, sharee: Sharee) -> Result<()> {
         let id = Value::Int(collection.get());
         match sharee {
@@ -419,7 +419,7 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// One that the one acting sees as a guest.
+    /// Fails unless the actor sees the collection as a guest.
     fn require_guest(&mut self, collection: CollectionId) -> Result<()> {
         let (account, guest) = (self.account, self.actor);
         let found = self.load_collection(collection)?;

@@ -1,11 +1,13 @@
 //! What stands in a home, as those who synchronise it know it (RFC 6578 of homes).
 //!
-//! That hangs on much that is not in the home: who is in a team, what others share, and how they call
-//! it. So whatever changes there writes nothing here. When somebody asks what changed, the home as it
-//! is is compared with the home as it was noted last, and each difference gets a number of its own.
-//! Only what goes by name is noted at once: nobody would find out that it had come in between.
+//! That hangs on much that is not in the home: who is in a team, what others share, and how they
+//! call it. So whatever changes there writes nothing here. When somebody asks what changed, the
+//! home as it is is compared with the home as it was noted last, and each difference gets a number
+//! of its own. Only what goes by name is noted at once: nobody would find out that it had come in
+//! between.
 //!
-//! **Invariants:** no two members of a view have the same number, and none a larger one than was given last.
+//! **Invariants:** no two members of a view have the same number, and none a larger one than was
+//! given last.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +17,19 @@ use super::{Collection, CollectionKind, CollectionRights, Home};
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
 
-/// What is noted of calendars of others, and of them alone, since alarms in them are one's own: what stands in
-/// them has other etags and sync-tokens than it had when such a home was noted before.
+/// What is noted of calendars of others, and of them alone, since alarms in them are one's own:
+/// what stands in them has other etags and sync-tokens than it had when such a home was noted
+/// before.
 const OWN_ALARMS: i64 = 1;
 
-/// Who looks at which home.
+/// A home, as one account sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HomeLook {
-    /// Who looks.
+    /// The account that looks.
     pub viewer: AccountId,
-    /// Whose home it is.
+    /// The account whose home it is.
     pub owner: AccountId,
-    /// Which of them.
+    /// Which home of that account.
     pub home: Home,
     /// R-CARD-2: with a program that sees one address book alone.
     pub narrow: bool,
@@ -35,18 +38,18 @@ pub struct HomeLook {
 /// A home as somebody sees it, over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HomeView {
-    /// Its number, never used again.
+    /// The number of the view; never used again for another.
     pub id: i64,
     /// The number of the newest change.
     pub last: u64,
-    /// What went before this is forgotten.
+    /// Changes up to this number are forgotten.
     pub horizon: u64,
 }
 
-/// What stands in a home.
+/// A member of a home, and the value that changes whenever something a client sees of it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HomeMember {
-    /// Its name there.
+    /// The name of the member in the home.
     pub name: String,
     mark: [u8; 32],
 }
@@ -74,7 +77,7 @@ impl HomeMember {
         Self { name, mark: *hash.finalize().as_bytes() }
     }
 
-    /// One that never changes.
+    /// A member that never changes.
     pub fn fixed(name: &str) -> Self {
         Self { name: name.to_owned(), mark: [0; 32] }
     }
@@ -83,13 +86,13 @@ impl HomeMember {
 /// The answer to "what changed in the home since".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HomeChanges {
-    /// It is not known any more: read everything anew.
+    /// The token is not known any more: the client has to read everything anew.
     TooOld,
-    /// What changed, in the order of their numbers.
+    /// The changes, in ascending order of their numbers.
     List {
         /// The first changes.
         changes: Vec<HomeChange>,
-        /// There are more after these.
+        /// Whether there are more changes after these.
         truncated: bool,
     },
 }
@@ -97,7 +100,7 @@ pub enum HomeChanges {
 /// A member of a home that came, changed, or went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HomeChange {
-    /// Its name there.
+    /// The name of the member in the home.
     pub name: String,
     /// Whether it went.
     pub is_gone: bool,
@@ -252,8 +255,8 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// RFC 6578 §3.5.2: what has this name in a home of `owner` goes, and whoever synchronises the home
-    /// is told so, even if they were never told that it came.
+    /// RFC 6578 §3.5.2: what has this name in a home of `owner` goes, and whoever synchronises the
+    /// home is told so, even if they were never told that it came.
     pub(super) fn tell_home_went(
         &mut self,
         owner: AccountId,
@@ -281,7 +284,7 @@ impl WriteTx<'_> {
 }
 
 impl AccountTx<'_, '_> {
-    /// The same of a collection of the account in the home of somebody it was shared with.
+    /// Notes that a collection of the account went from the home of a sharee.
     pub(super) fn tell_guest_went(
         &mut self,
         collection: &Collection,
@@ -296,7 +299,7 @@ mod tests {
     use super::*;
     use crate::testing::on_both_engines;
 
-    /// As everything is noted but calendars of others.
+    /// The mark of a member, computed anew as it is for all but calendars of others.
     fn marked(collection: &Collection, more: &[i64]) -> [u8; 32] {
         let guest = collection.guest.as_ref().map_or(0, |guest| guest.modseq.get().cast_signed());
         let (id, modseq) = (collection.id.get(), collection.highest_modseq.get().cast_signed());

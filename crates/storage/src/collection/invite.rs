@@ -18,13 +18,13 @@ const NAME_BYTES_MAX: usize = 1024;
 /// Where somebody stands with what is shared with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ShareState {
-    /// They have rights, and nobody asked them.
+    /// They have rights without having been asked.
     Given,
-    /// They have not answered yet, and no rights.
+    /// They were invited and have not answered; they have no rights yet.
     Invited,
-    /// They accepted.
+    /// They accepted the invitation.
     Accepted,
-    /// They declined, or left it.
+    /// They declined the invitation, or left the collection later.
     Declined,
 }
 
@@ -54,25 +54,25 @@ impl ShareState {
     }
 }
 
-/// What somebody is invited to.
+/// An invitation to a collection: the rights, and how the inviting side names things.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
-    /// What they may do when they accept.
+    /// The rights that they get on accepting.
     pub rights: CollectionRights,
-    /// What whoever invites calls them.
+    /// The name by which the inviting side knows them.
     pub common_name: Option<String>,
-    /// What the collection is to be called.
+    /// The name that the invitation gives to the collection.
     pub summary: Option<String>,
 }
 
 /// What the programs of somebody are told of a collection that is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareNotice {
-    /// What of it.
+    /// What happened to the share.
     pub news: ShareNews,
-    /// What the invitation is known by.
+    /// The id of the invitation.
     pub invitation: String,
-    /// When it was said.
+    /// When it happened.
     pub at: Timestamp,
     /// The collection, as its owner has it.
     pub collection: Collection,
@@ -80,9 +80,9 @@ pub struct ShareNotice {
     pub owner: (String, String),
     /// The address and the name of whom it is or was shared with.
     pub sharee: (String, String),
-    /// What they may do.
+    /// The rights that they have or are offered.
     pub rights: CollectionRights,
-    /// What the collection is to be called.
+    /// The name that the invitation gives to the collection.
     pub summary: Option<String>,
 }
 
@@ -91,13 +91,13 @@ pub struct ShareNotice {
 pub enum ShareNews {
     /// To who is invited: they are, or what it is about has changed.
     Invitation(ShareState),
-    /// To who was: it is over.
+    /// Tells a former sharee that the share has ended.
     Withdrawn,
-    /// To the owner: the answer.
+    /// Tells the owner the answer of the sharee.
     Reply(ShareState),
 }
 
-/// Who writes notices as programs read them.
+/// Writes the notices about sharing in the XML that clients read.
 pub trait ShareNotices: Send + Sync {
     /// A document of XML.
     fn render(&self, notice: &ShareNotice) -> Vec<u8>;
@@ -142,7 +142,7 @@ impl ReadTx<'_> {
         Ok(all)
     }
 
-    /// The same by the place that the collection has in the home of its owner.
+    /// Finds the invitation by the place that the collection has in the home of its owner.
     pub fn find_invitation_to(
         &mut self,
         sharee: AccountId,
@@ -241,14 +241,14 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Ends what an account was given by name, or the invitation to it. Whether there was
-    /// anything. After [`lock_sharing`](crate::WriteTx::lock_sharing).
+    /// Ends what an account was given by name, or the invitation to it; whether there was anything.
+    /// After [`lock_sharing`](crate::WriteTx::lock_sharing).
     pub fn uninvite(&mut self, collection: CollectionId, sharee: AccountId) -> Result<bool> {
         let found = self.require_collection(collection, CollectionRights::SHARE)?;
         self.end_named_share(&found, sharee)
     }
 
-    /// The same, of one that may be shared.
+    /// Ends a share of a collection that is known to allow sharing.
     pub(super) fn end_named_share(
         &mut self,
         found: &Collection,
@@ -401,7 +401,7 @@ impl ShareNotice {
         format!("{kind}-{of}-{}.xml", self.invitation)
     }
 
-    /// Of the name of a notification: whether it is a reply, and whether it is about an address
+    /// Reads the name of a notification: whether it is a reply, and whether it is about an address
     /// book.
     pub fn kind_of(name: &str) -> Option<(bool, bool)> {
         let (kind, rest) = name.split_once('-')?;

@@ -48,9 +48,9 @@ use crate::{ReadTx, Result, StorageError};
 pub enum Home {
     /// Calendars, the schedule inbox, and notifications.
     Calendars,
-    /// Address books.
+    /// The home of address books.
     AddressBooks,
-    /// Folders.
+    /// The home of files and folders.
     Files,
 }
 
@@ -73,7 +73,7 @@ impl Home {
     }
 }
 
-/// What a collection is.
+/// The kinds of collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CollectionKind {
     /// RFC 4791 §4.2.
@@ -82,9 +82,9 @@ pub enum CollectionKind {
     AddressBook,
     /// RFC 6638 §2.2.
     Inbox,
-    /// Of anything.
+    /// A folder, which holds files of any kind.
     Folder,
-    /// Of what an account is told about sharing (calendarserver-notifications draft).
+    /// The notifications that tell an account about sharing (calendarserver-notifications draft).
     Notifications,
 }
 
@@ -110,8 +110,8 @@ impl CollectionKind {
         }
     }
 
-    /// Whether it is between the server and its owner alone, or whoever acts for them: the server makes
-    /// it and fills it.
+    /// Whether it is between the server and its owner alone, or whoever acts for them: the server
+    /// makes it and fills it.
     pub fn is_private(self) -> bool {
         match self {
             Self::Inbox | Self::Notifications => true,
@@ -119,7 +119,7 @@ impl CollectionKind {
         }
     }
 
-    /// Where it stands.
+    /// The home that collections of this kind are in.
     pub fn home(self) -> Home {
         match self {
             Self::Calendar | Self::Inbox | Self::Notifications => Home::Calendars,
@@ -143,7 +143,7 @@ impl Components {
         ("VAVAILABILITY", 32),
     ];
 
-    /// None of them.
+    /// No right.
     pub const NONE: Self = Self(0);
     /// What a calendar takes of which nobody said what it takes.
     pub const USUAL: Self = Self(1 | 2 | 4 | 8 | 32);
@@ -162,7 +162,7 @@ impl Components {
         known.map(|(_, bit)| Self(*bit))
     }
 
-    /// Their names.
+    /// The names of these rights.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().filter(move |(_, bit)| self.0 & bit != 0).map(|(name, _)| *name)
     }
@@ -193,38 +193,38 @@ impl std::ops::BitOr for Components {
     }
 }
 
-/// A collection.
+/// A calendar, address book, schedule inbox or folder of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
-    /// Its number, which mailboxes share the space of.
+    /// The id of the collection, from the same sequence as those of mailboxes.
     pub id: CollectionId,
-    /// Whose it is.
+    /// The account that owns the collection.
     pub account: AccountId,
-    /// What it is.
+    /// The kind of the collection.
     pub kind: CollectionKind,
     /// Its name in its home; below a folder, with the names of those above it.
     pub name: String,
-    /// What people call it.
+    /// The name that people gave it.
     pub display_name: Option<String>,
-    /// What people say of it.
+    /// The description that people gave it.
     pub description: Option<String>,
     /// `#RRGGBB` or `#RRGGBBAA`, as the client wrote it.
     pub color: Option<String>,
-    /// Its place among others.
+    /// Its place in lists of collections, lowest first, if one was set.
     pub sort_order: Option<i64>,
     /// An iCalendar object with a VTIMEZONE.
     pub timezone: Option<String>,
-    /// Its events take no time (RFC 6638 §9.1).
+    /// Its events do not make anybody busy (RFC 6638 §9.1).
     pub transparent: bool,
     /// What objects it takes, if it is a calendar.
     pub components: Components,
     /// How many objects it holds.
     pub objects: u64,
-    /// Bytes of them.
+    /// The bytes of its objects.
     pub size_bytes: u64,
-    /// Of the last change of it or anything in it.
+    /// The modification sequence of the last change to the collection or anything in it.
     pub highest_modseq: ModSeq,
-    /// What went before this is forgotten.
+    /// Changes up to this modification sequence are forgotten.
     pub horizon: ModSeq,
     /// When it was made.
     pub created: Timestamp,

@@ -12,7 +12,7 @@ const NAME_BYTES_MAX: usize = 1024;
 /// LIMIT: folders within folders.
 const DEPTH_MAX: usize = 30;
 
-/// What stands at these places is made by the server.
+/// Names that only the server makes collections under.
 const RESERVED: [(Home, &str); 4] = [
     (Home::Calendars, "inbox"),
     (Home::Calendars, "outbox"),

@@ -1,5 +1,5 @@
-//! Mail that invites people elsewhere to calendars (R-SHARE-1), into the spool in the transaction that
-//! shares. Its text is made by whoever knows mail ([`Letters`](crate::Letters)).
+//! Mail that invites people elsewhere to calendars (R-SHARE-1), into the spool in the transaction
+//! that shares. Its text is made by whoever knows mail ([`Letters`](crate::Letters)).
 
 use super::Collection;
 use crate::sql::Value;
@@ -15,11 +15,11 @@ const DAY_SECS: i64 = 86_400;
 /// What a letter about a calendar tells somebody elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShareLetterNews {
-    /// They are invited.
+    /// They are invited to the calendar.
     Invitation,
     /// They may do something else with it from now on.
     Changed,
-    /// It is not shared with them any more.
+    /// The calendar is not shared with them any more.
     Ended,
 }
 
@@ -28,15 +28,15 @@ pub enum ShareLetterNews {
 pub struct ShareLetter {
     /// In whose name it is sent.
     pub from: String,
-    /// Their name; may be empty.
+    /// The name of the sender; may be empty.
     pub from_name: String,
     /// The address of somebody elsewhere at whose wish it is, if that is not `from`.
     pub wish_of: Option<String>,
-    /// To whom.
+    /// The address that the letter goes to.
     pub to: String,
-    /// What it tells them.
+    /// The news that the letter brings.
     pub news: ShareLetterNews,
-    /// What the calendar is called.
+    /// The name of the calendar.
     pub calendar: String,
     /// What they may do with it.
     pub rights: CollectionRights,
@@ -66,8 +66,8 @@ impl AccountTx<'_, '_> {
         })
     }
 
-    /// Tells somebody that they may do something else, or nothing any more, where that is told at all
-    /// and may be sent: what changes does not hang on it.
+    /// Tells somebody that they may do something else, or nothing any more, where that is told at
+    /// all and may be sent: what changes does not hang on it.
     pub(super) fn send_share_news(
         &mut self,
         found: &Collection,

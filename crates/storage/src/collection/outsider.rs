@@ -18,25 +18,25 @@ use crate::{
 
 /// Numbers from here on are of teams, lists and outsiders; no store has as many accounts.
 pub(crate) const FIRST: i64 = 1 << 40;
-/// LIMIT: people with whom somebody elsewhere shares a calendar on.
+/// LIMIT: people whom one outsider may invite further.
 const ONWARD_MAX: u64 = 20;
 /// LIMIT: somebody is written to again after this long.
 const AGAIN_SECS: i64 = 600;
 
-/// Somebody elsewhere with whom a calendar is shared.
+/// Somebody without an account here with whom a calendar is shared by a secret link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outsider {
-    /// What they act under.
+    /// The id that they act under, above those of accounts.
     pub id: AccountId,
     /// The one calendar they reach.
     pub collection: CollectionId,
-    /// Where they are written to.
+    /// The address that they are written to.
     pub address: String,
-    /// What they may do.
+    /// The rights that they have on the calendar.
     pub rights: CollectionRights,
-    /// Whether they have used their address.
+    /// `Invited` until the link was used for the first time.
     pub state: ShareState,
-    /// What whoever invited calls them.
+    /// The name by which the inviting side knows them.
     pub common_name: Option<String>,
     /// The outsider who has invited them, if it was one.
     invited_by: Option<AccountId>,
@@ -73,7 +73,8 @@ pub(crate) fn is_outsider(actor: AccountId) -> bool {
 }
 
 impl ReadTx<'_> {
-    /// Whose secret this is. R-ADDR-12: nothing of an account that is blocked, or in maintenance.
+    /// The outsider whose secret this is. R-ADDR-12: nothing of an account that is blocked, or in
+    /// maintenance.
     ///
     /// # Errors
     /// [`StorageError::Maintenance`] where nothing of the account is shown now.
@@ -321,7 +322,8 @@ impl AccountTx<'_, '_> {
         self.send_share_letter(found, address, there.rights, secret)
     }
 
-    /// Who was invited by whom: somebody elsewhere has a say in those alone whom they invited.
+    /// Fails unless the actor invited that outsider: outsiders have a say in those alone whom they
+    /// invited.
     fn require_inviter_of(&self, there: &Outsider) -> Result<()> {
         match self.is_outside() && there.invited_by != Some(self.actor) {
             true => Err(StorageError::NoPermission("somebody else has invited them")),
@@ -365,7 +367,7 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Ends the sharing with one, who is told so.
+    /// Ends the sharing with one outsider, who is told so.
     fn end_outsider(&mut self, found: &Collection, outsider: &Outsider) -> Result<()> {
         self.erase_outsider(outsider)?;
         let to = Address::parse(&outsider.address)

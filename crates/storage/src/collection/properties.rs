@@ -23,19 +23,19 @@ const NAME_BYTES_MAX: usize = 512;
 /// What is to become of properties: `None` leaves one as it is, `Some(None)` removes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CollectionChange {
-    /// What people call it.
+    /// The name that people see: `Some(None)` removes it.
     pub display_name: Option<Option<String>>,
-    /// What people say of it.
+    /// The description: `Some(None)` removes it.
     pub description: Option<Option<String>>,
-    /// Its colour.
+    /// The colour: `Some(None)` removes it.
     pub color: Option<Option<String>>,
-    /// Its place among others.
+    /// The place in lists of collections: `Some(None)` removes it.
     pub sort_order: Option<Option<i64>>,
     /// An iCalendar object with a VTIMEZONE.
     pub timezone: Option<Option<String>>,
     /// Whether its events take no time.
     pub transparent: Option<bool>,
-    /// Where its programs get it from.
+    /// The URL that its clients fetch it from (a subscribed calendar).
     pub source: Option<Option<String>>,
     /// Dead properties by name.
     pub dead: Vec<(String, Option<String>)>,

@@ -12,7 +12,7 @@ use crate::{AccountTx, LimitKind, ReadTx, Result, SharedWith, Sharee, StorageErr
 /// What somebody may do with the calendars of whom they act for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Proxy {
-    /// Read them.
+    /// They may read the calendars.
     Read,
     /// Change them, and how they look to their owner. Not: share them.
     Write,
@@ -32,7 +32,7 @@ impl Proxy {
 }
 
 impl ReadTx<'_> {
-    /// Who acts for an account in this way, by address and name.
+    /// The calendar proxies of an account, by address and name.
     pub fn list_proxies(&mut self, account: AccountId, proxy: Proxy) -> Result<Vec<SharedWith>> {
         self.sql.query_all(
             "SELECT a.address, t.name FROM calendar_proxy p \
@@ -43,7 +43,8 @@ impl ReadTx<'_> {
         )
     }
 
-    /// For whom `actor` acts, itself or by its teams, and how, in the order of their addresses.
+    /// The accounts that `actor` is a proxy of, itself or by its teams, and how, in the order of
+    /// their addresses.
     pub fn proxied_by(&mut self, actor: AccountId) -> Result<Vec<(String, Proxy)>> {
         self.sql.query_all(
             "SELECT DISTINCT a.address, p.may_write FROM calendar_proxy p \

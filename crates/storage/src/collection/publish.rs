@@ -7,7 +7,8 @@ use crate::change::Fact;
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, ReadTx, Result, StorageError};
 
-/// LIMIT: characters of a token: 128 random bits have 22 in base64, and nobody needs four times that.
+/// LIMIT: characters of a token: 128 random bits have 22 in base64, and nobody needs four times
+/// that.
 const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 22..=88;
 
 impl ReadTx<'_> {
@@ -20,7 +21,8 @@ impl ReadTx<'_> {
         )
     }
 
-    /// The calendar of a token. R-ADDR-12: nothing of an account that is blocked, or in maintenance.
+    /// The calendar of a token. R-ADDR-12: nothing of an account that is blocked, or in
+    /// maintenance.
     ///
     /// # Errors
     /// [`StorageError::Maintenance`] where nothing of the account is shown now.

@@ -1,4 +1,4 @@
-//! MOVE and COPY of collections (RFC 4918 §9.8, §9.9).
+//! MOVE and COPY of whole collections (RFC 4918 §9.8, §9.9) within a home.
 
 use super::{Collection, CollectionKind, CollectionName, NewCollection};
 use crate::change::Fact;
@@ -13,7 +13,7 @@ use crate::{
 pub enum CopyDepth {
     /// The folder alone, empty.
     Zero,
-    /// All of it.
+    /// The folder with everything below it.
     Infinity,
 }
 

@@ -1,4 +1,5 @@
-//! Who else may do what with a collection (R-SHARE-1).
+//! Sharing of collections (R-SHARE-1): rights of accounts, teams and the organisation, asked in the
+//! transaction that reads or writes.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use crate::{AccountTx, LimitKind, ReadTx, Result, SharedWith, Sharee, StorageErr
 pub struct CollectionRights(u8);
 
 impl CollectionRights {
-    /// Nothing.
+    /// No right.
     pub const NONE: Self = Self(0);
     /// Knowing when its owner is busy (RFC 4791 §6.1.1).
     pub const FREE_BUSY: Self = Self(1);
@@ -32,7 +33,7 @@ impl CollectionRights {
     /// All, deleting it too: what its owner may.
     pub const ALL: Self = Self(63);
 
-    /// What is in both.
+    /// The rights that are in both sets.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -59,11 +60,11 @@ impl CollectionRights {
 /// Somebody with whom a collection is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionShare {
-    /// Who.
+    /// Whom it is shared with.
     pub grantee: SharedWith,
-    /// What they may do.
+    /// The rights that they have, or are offered.
     pub rights: CollectionRights,
-    /// Whether they were asked, and what they said.
+    /// Whether they were invited, and what they answered.
     pub state: ShareState,
     /// The name of the account, or what whoever invited it calls it.
     pub common_name: Option<String>,
@@ -89,7 +90,7 @@ impl ReadTx<'_> {
         }
     }
 
-    /// The same, whether or not its owner is in maintenance.
+    /// The rights as they were granted, whether or not the owner is in maintenance.
     pub fn granted_rights(
         &mut self,
         actor: AccountId,
@@ -153,8 +154,9 @@ impl ReadTx<'_> {
         )
     }
 
-    /// Whose calendars or address books `actor` has rights on, was invited to, or acts for, and who
-    /// of themselves has so on those of `actor`.
+    /// The accounts that `actor` and sharing connect, in either direction: owners of calendars or
+    /// address books that `actor` has rights on, was invited to, or is a calendar proxy for; and
+    /// accounts that have the same on those of `actor`.
     pub fn who_shares_with(&mut self, actor: AccountId) -> Result<BTreeSet<AccountId>> {
         let found = self.sql.query_all(
             "SELECT c.account_id FROM collection_share s JOIN collection c ON c.id = s.collection_id \
@@ -232,7 +234,7 @@ impl AccountTx<'_, '_> {
         self.write_share(&found, sharee.into(), rights)
     }
 
-    /// The same, of one that may be shared.
+    /// Writes a share of a collection that is known to allow sharing.
     pub(super) fn write_share(
         &mut self,
         found: &Collection,
@@ -248,8 +250,10 @@ impl AccountTx<'_, '_> {
             Sharee::Account(account) if account == found.account => {
                 return Err(StorageError::Invalid("the owner has every right"));
             }
-            // Neither must go before the row is written. The owner is locked already, out of
-            // order: PostgreSQL gives way to one of two who wait for each other.
+            // Neither the sharee nor the team may be deleted before the row is written, hence these
+            // locks. The owner's account is locked already, so that this lock is out of order:
+            // should two such transactions wait for each other, PostgreSQL ends one of them, which
+            // is tried again.
             Sharee::Account(account) => drop(self.lock_usage(account)?),
             Sharee::Team(team) => {
                 self.lock_team(team)?;
@@ -309,7 +313,7 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same for whoever has the right, wherever they are.
+    /// Fails unless the actor has these rights, as owner, sharee or outsider.
     pub(super) fn require_shared(
         &mut self,
         collection: CollectionId,
@@ -341,8 +345,8 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same for one that was read before the transaction began: what has another name by now
-    /// is not what the request is about.
+    /// Like `require_collection`, for one that was read before the transaction began: fails if it
+    /// has another name by now, as then it is not what the request is about.
     pub(crate) fn require_still_there(
         &mut self,
         collection: &Collection,

@@ -61,34 +61,34 @@ impl AccessKeyKind {
 /// What an access key is made with.
 #[derive(Debug, Clone)]
 pub struct NewAccessKey {
-    /// The kind.
+    /// App password or token.
     pub kind: AccessKeyKind,
-    /// Its name; `None` chooses a free one.
+    /// The name; `None` chooses a free one.
     pub name: Option<String>,
     /// BLAKE3 of the secret.
     pub secret_hash: [u8; 32],
-    /// What it is good for.
+    /// The protocols that the key may be used with.
     pub protocols: Protocols,
-    /// From when on it is good for nothing.
+    /// The instant from which on the key no longer opens anything; `None`: it does not expire.
     pub expires: Option<Timestamp>,
 }
 
 /// An access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
-    /// Its row.
+    /// The id of the key.
     pub id: AccessKeyId,
-    /// Whose it is.
+    /// The account that the key opens.
     pub account: AccountId,
-    /// The kind.
+    /// App password or token.
     pub kind: AccessKeyKind,
-    /// Its name.
+    /// The name, unique among the keys of the account.
     pub name: String,
-    /// What it is good for.
+    /// The protocols that the key may be used with.
     pub protocols: Protocols,
     /// When it was made.
     pub created: Timestamp,
-    /// From when on it is good for nothing.
+    /// The instant from which on the key no longer opens anything; `None`: it does not expire.
     pub expires: Option<Timestamp>,
     /// When somebody last signed in with it, to the hour.
     pub last_used: Option<Timestamp>,

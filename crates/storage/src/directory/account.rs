@@ -1,4 +1,5 @@
-//! Accounts: creation with their first mailboxes, attributes, removal.
+//! Accounts: created with their first mailboxes, changed, and removed with all they own. Addresses,
+//! passwords and limits have files of their own.
 
 use ids::{AccountId, DomainId, ModSeq, Timestamp};
 
@@ -16,13 +17,13 @@ const NAME_BYTES_MAX: usize = 255;
 /// What the holder of an account may do in the organisation (R-ORG-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Everything.
+    /// May do everything in the organisation.
     Owner,
     /// Everything but what concerns owners.
     Administrator,
-    /// Their own account.
+    /// May use their own account and nothing else.
     Collaborator,
-    /// What was shared with them.
+    /// May use only what was shared with them.
     External,
 }
 
@@ -57,7 +58,7 @@ pub struct NewAccount {
     pub address: Address,
     /// The holder's name; may be empty.
     pub name: String,
-    /// The role.
+    /// What the account may do in its organisation.
     pub role: Role,
     /// PHC string; empty: nobody can sign in.
     pub password_hash: String,
@@ -70,7 +71,7 @@ pub struct NewAccount {
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its row.
+    /// The id of the account.
     pub id: AccountId,
     /// The domain of its primary address.
     pub domain: DomainId,
@@ -80,7 +81,7 @@ pub struct Account {
     pub display_address: String,
     /// The holder's name.
     pub name: String,
-    /// The role.
+    /// What the account may do in its organisation.
     pub role: Role,
     /// R-ADDR-12: cannot sign in anywhere.
     pub blocked: bool,
@@ -100,11 +101,11 @@ pub struct Account {
     pub used_bytes: u64,
     /// Messages in all its mailboxes.
     pub messages: u64,
-    /// Its mailboxes, ghosts not counted.
+    /// How many mailboxes it has, without names that only have children.
     pub mailboxes: u64,
-    /// Its aliases (R-ADDR-2).
+    /// How many aliases it has (R-ADDR-2).
     pub aliases: u64,
-    /// Of its last write transaction.
+    /// The modification sequence of its last write transaction.
     pub modseq: ModSeq,
     /// Grows when sessions signed in before must end (R-ADDR-8).
     pub credential_version: u64,
@@ -112,7 +113,8 @@ pub struct Account {
     pub created: Timestamp,
     /// IMAP capabilities that are switched off for it.
     pub capabilities_off: Vec<String>,
-    /// It is nobody's: others see its mailboxes below `Shared Folders/`.
+    /// It is a shared account: nobody signs in to it, and others see its mailboxes below
+    /// `Shared Folders/`.
     pub is_shared: bool,
     /// R-ADDR-7: what it may not change of its own.
     pub withdrawn: Withdrawn,
@@ -427,8 +429,8 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared Folders/`,
-    /// and change their names for everybody who sees them.
+    /// Whether the account is nobody's, such as `info@`: its mailboxes are seen below `Shared
+    /// Folders/`, and change their names for everybody who sees them.
     pub fn set_shared(&mut self, shared: bool) -> Result<()> {
         if shared {
             self.drop_password_link()?;

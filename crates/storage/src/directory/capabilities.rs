@@ -5,7 +5,7 @@ use crate::{AccountTx, Result, StorageError};
 
 /// LIMIT: more than there are.
 const NAMES_MAX: usize = 200;
-/// LIMIT: the longest known is half of it.
+/// LIMIT: bytes of the name of a capability; the longest one known has half as many.
 const NAME_BYTES_MAX: usize = 64;
 
 impl AccountTx<'_, '_> {

@@ -12,7 +12,7 @@ use crate::{AccountTx, ActivityKind, Address, ReadTx, Result, StorageError, With
 /// How an account is signed in to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The account.
+    /// The account that the credentials open.
     pub account: AccountId,
     /// PHC string; empty: no password opens it.
     pub password_hash: String,
@@ -97,8 +97,8 @@ impl AccountTx<'_, '_> {
         self.replace_password(password_hash, None)
     }
 
-    /// The same whatever is withdrawn from the account; by a link that was used from `link_peer`, if
-    /// there is one.
+    /// Replaces the password, whatever is withdrawn from the account; by a link that was used from
+    /// `link_peer`, if there is one.
     pub(super) fn replace_password(
         &mut self,
         password_hash: &str,

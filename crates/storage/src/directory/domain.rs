@@ -1,4 +1,5 @@
-//! Domains and domain aliases (R-ADDR-1).
+//! Domains and domain aliases (R-ADDR-1). A name is a domain or an alias of one, never both, and
+//! each domain belongs to one organisation.
 
 use ids::{AccountId, DomainId};
 
@@ -10,7 +11,7 @@ use crate::{ReadTx, Result, StorageError, WriteTx};
 /// A domain of the organisation, or another name of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain {
-    /// Its row.
+    /// The id of the domain.
     pub id: DomainId,
     /// Lower case, A-labels.
     pub name: String,

@@ -11,9 +11,9 @@ use crate::{ReadTx, Result, StorageError, WriteTx};
 /// How an owner ceases to be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Going {
-    /// Another role takes its place.
+    /// By getting another role.
     Demoted,
-    /// With the account.
+    /// By removal of the account.
     Removed,
 }
 

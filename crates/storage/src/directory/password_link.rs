@@ -2,9 +2,9 @@
 //! other password, so a manager makes it, and it is the manager's word: rights withdrawn from the
 //! account (R-ADDR-7) do not hinder it.
 //!
-//! **Invariants:** of a secret only its hash is kept; an account has one link, the newest; it is good
-//! for hours and once, and is erased by whatever else changes the password, blocks the account or
-//! removes it.
+//! **Invariants:** of a secret only its hash is kept; an account has one link, the newest; it is
+//! good for hours and once, and is erased by whatever else changes the password, blocks the account
+//! or removes it.
 
 use std::net::IpAddr;
 
@@ -23,13 +23,13 @@ const NOUN: &str = "password link";
 /// A link that can be used now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordLink {
-    /// Whose password it sets.
+    /// The account whose password the link sets.
     pub account: AccountId,
     /// The account's primary address as it was given.
     pub address: String,
     /// When it was made.
     pub created: Timestamp,
-    /// From when on it is good for nothing.
+    /// The instant from which on the link no longer works.
     pub expires: Timestamp,
     /// The account that made it; `None`: who runs the server.
     pub made_by: Option<AccountId>,
@@ -39,7 +39,7 @@ pub struct PasswordLink {
 pub struct MadePasswordLink {
     /// What the link is made of, which is told this once: 64 hexadecimal digits.
     pub secret: String,
-    /// From when on it is good for nothing.
+    /// The instant from which on the link no longer works.
     pub expires: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! Where somebody signs in, and sets of such places.
+//! The protocols that people sign in by, and sets of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,7 @@ impl Protocol {
         (Self::Http, Self::Http.as_str()),
     ];
 
-    /// Its name in listings.
+    /// The name of the protocol in listings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Imap => "imap",
@@ -58,7 +58,7 @@ impl Protocol {
 pub struct Protocols(u8);
 
 impl Protocols {
-    /// All there are.
+    /// Every protocol.
     pub const ALL: Self = Self(0b1_1111);
 
     /// Whether a protocol is in it.

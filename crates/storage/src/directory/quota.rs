@@ -13,7 +13,7 @@ use crate::{AccountTx, Address, ReadTx, Result, StorageError, WriteTx};
 pub enum QuotaResource {
     /// Bytes of all messages.
     Bytes,
-    /// Messages.
+    /// The number of messages.
     Messages,
     /// Mailboxes, ghosts not counted.
     Mailboxes,
@@ -34,7 +34,7 @@ impl std::fmt::Display for QuotaResource {
 pub struct Quotas {
     /// Bytes of all messages.
     pub bytes: u64,
-    /// Messages.
+    /// The most messages; 0: no limit.
     pub messages: u64,
     /// Mailboxes; the store's limit holds besides.
     pub mailboxes: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Usage {
     pub(crate) messages: i64,
     pub(crate) bytes_max: i64,
     messages_max: i64,
-    /// What its expunged messages take.
+    /// The bytes that its expunged messages take.
     pub(crate) expunged_bytes: i64,
     /// Whether what happens in its mailboxes may start scripts.
     pub(crate) has_event_scripts: bool,

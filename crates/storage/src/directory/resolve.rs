@@ -10,7 +10,7 @@ use crate::{Address, ReadTx, Result, ShareRights, StorageError};
 pub enum Resolution {
     /// To an account of ours.
     Account(Recipient),
-    /// To whomever a list of ours reaches.
+    /// To the members of a list here.
     List(ListId),
     /// Nowhere: the domain is ours, the local part is nobody's.
     UnknownRecipient,
@@ -23,7 +23,7 @@ pub enum Resolution {
 /// mail from outside refuses them by `blocked`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
-    /// The account.
+    /// The account that the address is of.
     pub account: AccountId,
     /// R-ADDR-6: what followed the `+`, in the case it was written in; absent where the whole
     /// address is known and for a catch-all.
@@ -57,11 +57,11 @@ pub enum Sending {
 /// Whether the authors that a message names may be named by who submits it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorship {
-    /// They may.
+    /// All of the authors may be named.
     Permitted,
     /// They may, with this address in a Sender field that must be added.
     NeedsSender(String),
-    /// One of them may not.
+    /// One of the authors may not be named.
     Refused,
 }
 
@@ -94,7 +94,7 @@ impl ReadTx<'_> {
         }
     }
 
-    /// Who gets what comes back to a list, or is written to its owner: the postmaster where it has
+    /// The account that gets bounces of a list, or mail to its owner: the postmaster where it has
     /// none. A list has no other details.
     fn resolve_owner(&mut self, list: ListId, detail: Option<&str>) -> Result<Resolution> {
         if !detail.is_some_and(crate::list::is_owner_detail) {
@@ -124,10 +124,11 @@ impl ReadTx<'_> {
     /// Who answers for the domain of this name where nobody made `postmaster` an address of
     /// theirs (RFC 5321 §4.5.1): its first owner, or else administrator, who is not blocked; for
     /// a domain without either, those of the other domains of its organisation; where nobody is in
-    /// charge there, its first account. Nobody of another organisation: who gets this mail can prove to
-    /// others that the domain is theirs. For a name that is not ours, such as that of this server, and
-    /// for a domain whose organisation has no account at all, the first of those in charge of any
-    /// domain. Where all who could be are blocked, as whoever is to have no service is, there is nobody.
+    /// charge there, its first account. Nobody of another organisation: who gets this mail can
+    /// prove to others that the domain is theirs. For a name that is not ours, such as that of this
+    /// server, and for a domain whose organisation has no account at all, the first of those in
+    /// charge of any domain. Where all who could be are blocked, as whoever is to have no service
+    /// is, there is nobody.
     pub fn postmaster(&mut self, domain: &str) -> Result<Option<Recipient>> {
         // No row has the id 0.
         let target = self.find_target(domain)?;
@@ -242,7 +243,7 @@ impl ReadTx<'_> {
     }
 }
 
-/// What an address is of.
+/// The owner of an address.
 enum Found {
     Account(Recipient),
     List(ListId),

@@ -9,7 +9,7 @@ use crate::{AccountTx, ReadTx, Result, StorageError, WriteTx};
 /// The verifier of one password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramVerifier {
-    /// The salt.
+    /// The salt of the iterated hash.
     pub salt: Vec<u8>,
     /// How often the hash is iterated; RFC 7677 §4 asks for 4096 at least.
     pub iterations: u32,

@@ -1,5 +1,5 @@
-//! What an account may send (R-ADDR-11): messages a day, recipients a message, to how many addresses
-//! it sends on. The store has limits for all, an account may have its own.
+//! What an account may send (R-ADDR-11): messages a day, recipients a message, to how many
+//! addresses it sends on. The store has limits for all, an account may have its own.
 //!
 //! **Invariant:** a message is counted in the transaction that takes it, so of two for the last
 //! place one is refused, and one that is not taken does not count.
@@ -31,7 +31,7 @@ pub struct SendingLimits {
 pub struct SendingUse {
     /// Messages of today, with what scripts sent on.
     pub sent: u64,
-    /// Its own limits.
+    /// The limits set for the account itself.
     pub limits: SendingLimits,
 }
 

@@ -12,12 +12,12 @@ use crate::{LimitKind, ReadTx, Result, StorageError, WriteTx};
 /// LIMIT: keys of one domain; a rotation needs four of two algorithms.
 const KEYS_MAX: i64 = 20;
 
-/// Whether a key signs.
+/// How far a DKIM key is on its way from made to retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SigningState {
-    /// Not yet: its record is to be published.
+    /// The key does not sign yet: its DNS record is to be published first.
     Waiting,
-    /// It signs.
+    /// The key signs.
     Active,
     /// No longer; its record stays for what is on its way.
     Retired,
@@ -52,9 +52,9 @@ pub struct SigningKey {
     pub public_key: Vec<u8>,
     /// The private key, which only who sealed it can open.
     pub sealed_key: Vec<u8>,
-    /// Whether it signs.
+    /// Whether the key signs.
     pub state: SigningState,
-    /// Since when it is so.
+    /// The instant at which the key came into this state.
     pub since: Timestamp,
 }
 

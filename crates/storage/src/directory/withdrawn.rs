@@ -15,7 +15,7 @@ impl Withdrawn {
     pub const NAMES: [&'static str; 5] =
         ["aliases", "responder", "redirections", "filters", "password"];
 
-    /// Nothing.
+    /// Nothing is withdrawn.
     pub const NONE: Self = Self(0);
     /// Changing its aliases.
     pub const ALIASES: Self = Self(1);
@@ -28,7 +28,7 @@ impl Withdrawn {
     /// Changing its password.
     pub const PASSWORD: Self = Self(16);
 
-    /// Those named, with commas between; `None` where one of them is none.
+    /// Parses names with commas between; `None` where one of them is unknown.
     pub fn parse(names: &str) -> Option<Self> {
         names.split(',').try_fold(Self::NONE, |all, name| {
             let bit = Self::NAMES.iter().position(|known| *known == name)?;
@@ -36,7 +36,7 @@ impl Withdrawn {
         })
     }
 
-    /// Their names.
+    /// The names of what is withdrawn.
     pub fn names(self) -> Vec<&'static str> {
         let bits = (0..Self::NAMES.len()).filter(|bit| self.0 & 1 << bit != 0);
         bits.filter_map(|bit| Self::NAMES.get(bit).copied()).collect()

@@ -25,7 +25,7 @@ pub(crate) trait WriteJob: Send {
 /// The closure failed; its error is kept for [`WriteJob::finish`].
 pub(crate) struct Failed;
 
-/// What a committed job did.
+/// A committed job's changes and outcome, to be published and delivered.
 #[derive(Debug, Default)]
 pub(crate) struct Finished {
     pub(crate) changes: Vec<Change>,
@@ -88,7 +88,7 @@ where
     typed(label, Once(Some(closure)))
 }
 
-/// The same for a closure that may run again.
+/// A job of a closure that may run again, after a conflict with another transaction.
 pub(crate) fn repeatable_job<T, F>(
     label: &'static str,
     closure: F,

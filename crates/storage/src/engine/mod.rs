@@ -33,7 +33,8 @@ use crate::{EventNotices, PreparedMessage, PushNotices, ReadTx, Result, Settings
 pub(crate) struct Shared {
     /// What the store was opened with.
     pub(crate) settings: Settings,
-    /// The same, but for what was replaced since.
+    /// The settings as they are now: those that may change while the daemon runs were replaced
+    /// here.
     pub(crate) current: RwLock<Arc<Settings>>,
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) contents: ContentCache,
@@ -108,7 +109,7 @@ impl Submission {
 /// What a write may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Anything.
+    /// Everything in the store.
     All,
     /// Messages, objects and what is counted of them; no account, address or domain.
     Messages,
@@ -122,7 +123,7 @@ pub(crate) trait Engine: Send + Sync {
     fn submit_blocking(&self, submission: Submission) -> Result<()>;
     /// Runs a read on the calling thread, in one snapshot. Not for async threads.
     fn read_blocking(&self, work: ReadWork<'_>) -> Result<()>;
-    /// The same for what looks at very much, and keeps nothing of it in memory.
+    /// Like `read_blocking`, for work that reads very much and keeps nothing of it in memory.
     fn read_through_blocking(&self, work: ReadWork<'_>) -> Result<()> {
         self.read_blocking(work)
     }

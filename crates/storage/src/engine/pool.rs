@@ -1,4 +1,4 @@
-//! A bounded pool of connections for reading.
+//! A bounded pool of connections for reading. Whoever finds none waits for one to come back.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,5 @@
-//! The feed of one account.
+//! The feed of one account: the subscriptions to its changes, each with a bounded queue. What is
+//! published is a committed transaction, in commit order.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +33,7 @@ pub(super) struct AccountFeed {
 
 /// How opening a view begins.
 pub(super) enum Loading {
-    /// With a view in memory.
+    /// The view is in memory already.
     InMemory(Arc<SharedView>),
     /// With reading it, in this epoch of the feed.
     Begun(u64),

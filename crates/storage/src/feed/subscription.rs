@@ -1,4 +1,5 @@
-//! What a subscriber hears.
+//! One subscription to the changes of an account. Its queue is bounded: when it overflows the
+//! subscriber is told so, and has to read everything anew.
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ const REACHED_MAX: usize = 50_000;
 /// LIMIT: lists on lists that are followed.
 const LISTS_MAX: usize = 100;
 
-/// Somebody whom a list reaches.
+/// An account or address that a list reaches, through other lists or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reached {
     /// The account, where it is one.

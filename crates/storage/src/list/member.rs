@@ -1,11 +1,12 @@
-//! Who is on a list.
+//! The members of a list: addresses here and elsewhere, each once. A list of a team has those of
+//! the team and none of its own.
 
 use ids::{AccountId, ListId};
 
 use crate::sql::Value;
 use crate::{Address, LimitKind, ReadTx, Result, StorageError, WriteTx};
 
-/// Somebody on a list.
+/// A member of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListMember {
     /// The address as it was given; of an account of a team, its own.
@@ -23,7 +24,7 @@ enum Owner {
 }
 
 impl ReadTx<'_> {
-    /// Who is on a list, by address; where it is of a team, who is in that.
+    /// The members of a list, by address; of a team's list, those of the team.
     pub fn list_members(&mut self, list: ListId) -> Result<Vec<ListMember>> {
         self.sql.query_all(
             "SELECT m.display AS shown, m.account_id, m.member_list FROM list_member m \
@@ -42,7 +43,7 @@ impl ReadTx<'_> {
         )
     }
 
-    /// Whose address this is, where its domain is ours.
+    /// The account or list at this address, where its domain is one of ours.
     fn owner_of(&mut self, address: &Address) -> Result<Option<Owner>> {
         let Some(domain) = self.find_domain(address.domain())? else { return Ok(None) };
         let target = match &domain.alias_of {

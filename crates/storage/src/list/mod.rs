@@ -48,7 +48,7 @@ impl Posting {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(posting, _)| *posting)
     }
 
-    /// Its name.
+    /// The word for it in configuration and API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",
@@ -75,13 +75,13 @@ impl Posting {
 /// What a list is made with.
 #[derive(Debug, Clone)]
 pub struct NewList {
-    /// Where it is posted to, in plain ASCII, on a domain of the store.
+    /// The address to post to, in plain ASCII, on a domain of the store.
     pub address: Address,
     /// What people call it; may be empty.
     pub description: String,
-    /// Who gets what comes back.
+    /// The account that gets bounces of the list.
     pub owner: AccountId,
-    /// Who may post.
+    /// Who may post to the list.
     pub posting: Posting,
     /// The team whose members are those of the list; `None`: it has its own.
     pub team: Option<TeamId>,
@@ -90,34 +90,34 @@ pub struct NewList {
 /// What of a list is to be otherwise; what is absent stays.
 #[derive(Debug, Clone, Default)]
 pub struct ListChange {
-    /// What people call it.
+    /// The description, if it is to change.
     pub description: Option<String>,
-    /// Who gets what comes back.
+    /// The account that gets bounces of the list, if it is to change.
     pub owner: Option<AccountId>,
-    /// Who may post.
+    /// Who may post to the list, if that is to change.
     pub posting: Option<Posting>,
 }
 
-/// A list.
+/// A mailing list: an address whose mail goes to all members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailList {
-    /// Its number.
+    /// The id of the list.
     pub id: ListId,
     /// The domain of its address.
     pub domain: DomainId,
-    /// Where it is posted to, as it was given.
+    /// The address to post to, as it was given.
     pub address: String,
-    /// What people call it.
+    /// The description that people gave it.
     pub description: String,
     /// The account that gets what comes back; `None`: the postmaster.
     pub owner: Option<AccountId>,
-    /// Its address.
+    /// The primary address of the owner.
     pub owner_address: Option<String>,
-    /// Who may post.
+    /// Who may post to the list.
     pub posting: Posting,
     /// The team whose members are those of the list.
     pub team: Option<TeamId>,
-    /// Its name.
+    /// The name of the team whose members it has, if it is a team's.
     pub team_name: Option<String>,
     /// How many members there are, those of other lists not counted.
     pub members: u64,

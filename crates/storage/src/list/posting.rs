@@ -12,7 +12,7 @@ use crate::{
 /// messages name.
 const OWNER_DETAILS: [&str; 2] = ["bounces", "owner"];
 
-/// Who posts.
+/// The sender of a message to a list, as far as reception knows them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Poster<'a> {
     /// The account that signed in, or for which the message is sent on.
@@ -27,9 +27,10 @@ pub struct Poster<'a> {
 /// A message to be posted.
 #[derive(Debug, Clone)]
 pub struct Post {
-    /// Who posted it, where that is an account.
+    /// The account that posted it; `None` where it came from elsewhere.
     pub account: Option<AccountId>,
-    /// The parameters of MAIL FROM: none that came with the message for reports (RFC 3461 §5.2.7.1).
+    /// The parameters of MAIL FROM: none that came with the message for reports (RFC 3461
+    /// §5.2.7.1).
     pub parameters: MailParameters,
     /// On what terms it is sent.
     pub terms: SpoolTerms,
@@ -43,7 +44,7 @@ impl MailList {
         self.with_detail(OWNER_DETAILS[0])
     }
 
-    /// Where its owner is written to.
+    /// The address that reaches the owner of the list.
     pub fn owner_path(&self) -> String {
         self.with_detail(OWNER_DETAILS[1])
     }

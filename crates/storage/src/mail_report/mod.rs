@@ -18,27 +18,27 @@ use crate::{ReadTx, Result, WriteTx};
 /// LIMIT: reports of one domain; thirty a day make a year.
 const REPORTS_MAX: i64 = 10_000;
 
-/// One report.
+/// A report of another organisation about mail of a domain here (RFC 7489 §7.2, RFC 8460).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailReport {
-    /// Of what: `dmarc` or `tls`.
+    /// What the report is about: `dmarc` or `tls`.
     pub kind: String,
     /// About which domain.
     pub domain: String,
     /// The domain that reports; empty where that is not known. Of reports that were there before
     /// migration 55 it is the name.
     pub source: String,
-    /// Who reports, by name.
+    /// The name of the organisation that reports.
     pub reporter: String,
-    /// Its name among those of the reporter.
+    /// The id that the reporter gave it.
     pub report_id: String,
     /// The time it tells of.
     pub begins: Timestamp,
-    /// Its end.
+    /// The end of the period that it covers.
     pub ends: Timestamp,
     /// Messages, or sessions of TLS, that passed.
     pub passed: u64,
-    /// Those that failed.
+    /// Messages or sessions that failed.
     pub failed: u64,
     /// The details, as JSON.
     pub details_json: String,

@@ -1,9 +1,10 @@
 //! Reports whose signer could not be asked for when they came: the messages, until that is known.
 //!
-//! **Invariant:** at most [`MESSAGES_MAX`] wait, and [`OF_SOURCE_MAX`] of one reporter (on PostgreSQL
-//! a few more, where several daemons put some off at the same instant); each for the time that
-//! [`PAUSES_SECS`] add up to, and [`AFTER_LAST_SECS`] where its last look did not come to an end.
-//! Whoever takes one has it until it is due again, so that of several daemons one looks at it.
+//! **Invariant:** at most [`MESSAGES_MAX`] wait, and [`OF_SOURCE_MAX`] of one reporter (on
+//! PostgreSQL a few more, where several daemons put some off at the same instant); each for the
+//! time that [`PAUSES_SECS`] add up to, and [`AFTER_LAST_SECS`] where its last look did not come to
+//! an end. Whoever takes one has it until it is due again, so that of several daemons one looks at
+//! it.
 
 use ids::Timestamp;
 
@@ -24,11 +25,11 @@ const AFTER_LAST_SECS: i64 = 60 * 60;
 /// A message that was taken to be looked at again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingReport {
-    /// Its number among those that wait.
+    /// The id among reports that wait to be read.
     pub id: i64,
     /// When it came.
     pub received: Timestamp,
-    /// As it came.
+    /// The message as it came.
     pub message: Vec<u8>,
     /// Whether it waits no more, should it not be known now either.
     pub is_last: bool,

@@ -6,7 +6,7 @@ use crate::mailbox::MailboxName;
 use crate::sql::Value;
 use crate::{AccountTx, Result, StorageError};
 
-/// What a mailbox is for.
+/// The special use of a mailbox (RFC 6154).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SpecialUse {
     /// `\Drafts`: messages not yet sent.
@@ -26,7 +26,7 @@ pub enum SpecialUse {
 }
 
 impl SpecialUse {
-    /// Those a new account has a mailbox for (R-FOLD-1).
+    /// The special uses that a new account has a mailbox for (R-FOLD-1).
     pub(crate) const OF_NEW_ACCOUNTS: [Self; 5] =
         [Self::Drafts, Self::Sent, Self::Junk, Self::Trash, Self::Archive];
 

@@ -12,27 +12,27 @@ use crate::{AccountTx, ReadTx, Result, Rights, StorageError};
 /// A real mailbox. Its numbers are of the moment it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailbox {
-    /// Its row; survives renames.
+    /// The id of the mailbox, which survives renames.
     pub id: CollectionId,
-    /// Whose it is.
+    /// The account that owns the mailbox.
     pub account: AccountId,
-    /// Its name.
+    /// The name, as the owner has it.
     pub name: MailboxName,
     /// RFC 9051 §2.3.1.1.
     pub uid_validity: UidValidity,
     /// Every message to come gets this UID or a larger one.
     pub uid_next: Uid,
-    /// Messages.
+    /// How many messages it holds.
     pub messages: u32,
-    /// Those without `\Seen`.
+    /// How many of them lack `\Seen`.
     pub unseen: u32,
-    /// Those with `\Deleted`.
+    /// How many of them have `\Deleted`.
     pub deleted: u32,
     /// The sum of the messages' sizes.
     pub size_bytes: u64,
     /// Of its last change to messages (RFC 7162 §3.1.2).
     pub highest_modseq: ModSeq,
-    /// What it is for.
+    /// The special use of the mailbox, if it has one.
     pub special_use: Option<SpecialUse>,
     /// Changes of flags not yet written into the rows of messages.
     pub(crate) sweeps: u32,
@@ -132,7 +132,7 @@ impl ReadTx<'_> {
             .ok_or(StorageError::NotFound("mailbox"))
     }
 
-    /// The mailboxes of these ids that are there, by id.
+    /// Loads the mailboxes of these ids that exist, by id.
     pub(crate) fn load_mailboxes(&mut self, mailboxes: &[CollectionId]) -> Result<Vec<Mailbox>> {
         let ids: Vec<i64> = mailboxes.iter().map(|mailbox| mailbox.get()).collect();
         let mut found = Vec::with_capacity(ids.len());

@@ -1,4 +1,4 @@
-//! What happened to accounts longer ago than is told.
+//! Removes activity of accounts that is older than is kept.
 
 use ids::Timestamp;
 

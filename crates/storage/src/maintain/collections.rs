@@ -70,7 +70,7 @@ const HOME_TOMBSTONES: Log = Log {
     delete: "DELETE FROM home_member WHERE view_id = ?1 AND gone = 1 AND seq <= ?2",
 };
 
-/// The same of what went out of homes.
+/// Removes the notes of members that left homes before an instant.
 pub(super) fn purge_home_tombstones(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
     let owners = "SELECT DISTINCT view_id FROM home_member WHERE view_id > ?1 AND gone = 1 \
@@ -81,7 +81,8 @@ pub(super) fn purge_home_tombstones(store: &Store, before: Timestamp) -> Result<
     })
 }
 
-/// Forgets which letters about meetings were sent before `before`: none of them is on its way still.
+/// Forgets which letters about meetings were sent before `before`: none of them is on its way
+/// still.
 pub(super) fn purge_letters(store: &Store, before: Timestamp) -> Result<u64> {
     let before = before.as_micros();
     repeat(|| {

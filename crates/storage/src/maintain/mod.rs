@@ -1,10 +1,11 @@
 //! Maintenance: gives up what nobody needs any more, and its space.
 //!
-//! In this order: changes of flags not yet in their rows, expunged messages past their retention, change log and trace past their days,
-//! what deliveries, greylisting and the log of accounts remembered past its time, links that set passwords, contents
-//! and managed attachments that nothing names with their blobs, segments of the search index, stored sort keys of messages gone, packs and objects that no row names, free pages. Each
-//! step is many small transactions, so that writers hardly notice, and each is repeated by the
-//! next call where one is cut short.
+//! In this order: changes of flags not yet in their rows, expunged messages past their retention,
+//! change log and trace past their days, what deliveries, greylisting and the log of accounts
+//! remembered past its time, links that set passwords, contents and managed attachments that
+//! nothing names with their blobs, segments of the search index, stored sort keys of messages gone,
+//! packs and objects that no row names, free pages. Each step is many small transactions, so that
+//! writers hardly notice, and each is repeated by the next call where one is cut short.
 //!
 //! **Invariant:** what a transaction deletes is checked in that transaction to be named by
 //! nothing; files and objects go only after the rows that named them are gone for good.
@@ -36,16 +37,17 @@ use crate::{Result, Store, WriteTx, search, sort_keys};
 /// LIMIT: rows that one transaction of maintenance deletes.
 const ROWS: i64 = 500;
 
-/// What one call gave up.
+/// How much one round of maintenance removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Maintained {
     /// Expunged messages that can no longer be brought back.
     pub expunged: u64,
     /// Facts of the change log.
     pub changes: u64,
-    /// What happened to messages.
+    /// Events in the traces of messages.
     pub traces: u64,
-    /// Who was answered, what was seen, and requests nobody answered.
+    /// Memories removed: senders that were answered, messages that were seen, and requests that
+    /// nobody answered.
     pub memories: u64,
     /// Versions of calendar and contact objects that can no longer be brought back.
     pub versions: u64,
@@ -131,7 +133,7 @@ fn repeat(mut step: impl FnMut() -> Result<u64>) -> Result<u64> {
     }
 }
 
-/// The same for each account or collection that `owners` names: a query that walks along them,
+/// Runs `step` for each account or collection that `owners` names: a query that walks along them,
 /// those above ?1 that have something from before ?2.
 fn for_owners(
     store: &Store,
@@ -172,7 +174,7 @@ impl Log {
         self.purge_while(tx, owner, |_, at| at < before)
     }
 
-    /// The same past its oldest entries, of number and instant, of which this is true.
+    /// Like `purge_slice`, past its oldest entries, of number and instant, of which this is true.
     fn purge_while(
         &self,
         tx: &mut WriteTx<'_>,

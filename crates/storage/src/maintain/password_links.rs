@@ -1,4 +1,4 @@
-//! Links by which nobody set a password in time.
+//! Removes links that expired before anybody set a password by them.
 
 use super::{ROWS, repeat};
 use crate::sql::Value;

@@ -8,8 +8,8 @@ use crate::trace_digest::TraceLog;
 use crate::{Result, Store};
 
 /// What gives up the oldest rows of a log, and then the digests of stretches that are gone. Numbers
-/// ascend with time, so that only the first rows are looked at, and the digests of those: there is an
-/// index of `first_id`, and none of `last_id`.
+/// ascend with time, so that only the first rows are looked at, and the digests of those: there is
+/// an index of `first_id`, and none of `last_id`.
 struct Purge {
     log: TraceLog,
     rows: &'static str,

@@ -29,7 +29,7 @@ const SHARED: i64 = 0;
 pub struct AnnotationKey {
     /// Its entry, with the slash before each component; case matters (RFC 5257 §3.2).
     pub entry: String,
-    /// Who sees it.
+    /// Whether the annotation is private to one account or shared.
     pub scope: MetadataScope,
 }
 
@@ -39,11 +39,11 @@ pub type AnnotationChanges = BTreeMap<AnnotationKey, Option<Vec<u8>>>;
 /// An annotation of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
-    /// The message.
+    /// The UID of the message.
     pub uid: Uid,
-    /// Its name.
+    /// The entry and the scope.
     pub key: AnnotationKey,
-    /// Its value.
+    /// The value, at most as long as the settings allow.
     pub value: Vec<u8>,
 }
 

@@ -13,22 +13,22 @@ use crate::{AccountTx, EventCause, Result, Rights, StorageError};
 /// How a message is added.
 #[derive(Debug, Clone, Default)]
 pub struct Append {
-    /// Its flags.
+    /// The flags of the new message.
     pub flags: Flags,
     /// INTERNALDATE; the current instant where absent (RFC 9051 §6.3.12).
     pub internal_date: Option<Timestamp>,
-    /// Its annotations (RFC 5257 §4.7).
+    /// The annotations of the new message (RFC 5257 §4.7).
     pub annotations: AnnotationChanges,
 }
 
 /// Where a message ended up (RFC 4315 §3, APPENDUID).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
-    /// In which mailbox.
+    /// The mailbox that the message was put into.
     pub mailbox: CollectionId,
-    /// Of the mailbox.
+    /// The UIDVALIDITY of that mailbox.
     pub uid_validity: UidValidity,
-    /// Of the message.
+    /// The UID of the message.
     pub uid: Uid,
 }
 

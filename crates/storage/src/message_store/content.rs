@@ -51,7 +51,7 @@ impl WriteTx<'_> {
         self.put_content_of_spool(message)
     }
 
-    /// The same for the spool, where nothing of it but its bytes has to be known.
+    /// Stores a content for the spool, of which nothing but the bytes has to be known.
     pub(crate) fn put_content_of_spool(&mut self, message: &PreparedMessage) -> Result<ContentId> {
         if let Some(&content) = self.contents.get(message.hash.as_bytes()) {
             return Ok(content);

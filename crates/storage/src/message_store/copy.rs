@@ -14,15 +14,15 @@ use crate::{AccountTx, EventCause, Result, Rights};
 /// What was copied or moved (RFC 4315 §3, COPYUID).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// Of the mailbox they are in now.
+    /// The UIDVALIDITY of the target mailbox.
     pub uid_validity: UidValidity,
     /// UID there, UID here; ascending on both sides.
     pub pairs: Vec<(Uid, Uid)>,
 }
 
 impl AccountTx<'_, '_> {
-    /// Copies messages with flags, internal dates and annotations. UIDs that are not there are passed over;
-    /// all are copied or none (RFC 9051 §6.4.7). A copy counts against the quota.
+    /// Copies messages with flags, internal dates and annotations. UIDs that are not there are
+    /// passed over; all are copied or none (RFC 9051 §6.4.7). A copy counts against the quota.
     ///
     /// # Errors
     /// [`crate::StorageError::OverQuota`] and [`crate::StorageError::Limit`] (keywords,

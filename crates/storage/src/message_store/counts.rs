@@ -21,7 +21,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// What one message counts.
+    /// The counts of a single message.
     pub(super) fn of(flags: SystemFlags, size_bytes: u32) -> Self {
         Self {
             messages: 1,

@@ -1,4 +1,4 @@
-//! Delivery of received mail into an account.
+//! Delivery of received mail into an account: which mailbox it goes into, and that it fits.
 
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
@@ -11,7 +11,7 @@ use message::flag::{Flag, Flags};
 /// What those who checked a message say of where it belongs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Placement {
-    /// Where its owner has mail put.
+    /// The mailbox that the owner has mail put into.
     #[default]
     Inbox,
     /// In quarantine: the mailbox that is `\Junk`. An account that has none did away with it, and

@@ -1,7 +1,8 @@
-//! What expunged messages take (R-REST-1): a client that appends and expunges in turn fills no disk.
+//! What expunged messages take (R-REST-1): a client that appends and expunges in turn fills no
+//! disk.
 //!
-//! The account's row has their sum. It is read with the lock of the row and written with the rest of
-//! what the account uses, so that EXPUNGE takes no statement more until the bound is reached;
+//! The account's row has their sum. It is read with the lock of the row and written with the rest
+//! of what the account uses, so that EXPUNGE takes no statement more until the bound is reached;
 //! maintenance alone would come too late, for minutes fill a disk.
 
 use ids::ModSeq;
@@ -28,7 +29,8 @@ impl AccountTx<'_, '_> {
             expunged_bytes: bytes + messages * ROW_BYTES,
         })?;
         let mut rows = messages.clamp(ROWS_MIN, ROWS_MAX);
-        // More go than came, where there are more; all at once would have every writer wait for them.
+        // More go than came, where there are more; all at once would have every writer wait for
+        // them.
         let mut left = messages.saturating_add(ROWS_MAX).unsigned_abs();
         while self.usage.expunged_bytes > max && left > 0 {
             let too_much = self.usage.expunged_bytes - max;
@@ -42,8 +44,9 @@ impl AccountTx<'_, '_> {
         Ok(modseq)
     }
 
-    /// All of an account can be deleted by mistake, in however many steps, and brought back: as much as it
-    /// may keep. Who has no quota needs no EXPUNGE to fill the disk, and has no bound here.
+    /// All of an account can be deleted by mistake, in however many steps, and brought back: as
+    /// much as it may keep. Who has no quota needs no EXPUNGE to fill the disk, and has no bound
+    /// here.
     fn expunged_bytes_max(&self) -> i64 {
         let all = match self.usage.bytes_max {
             0 => i64::MAX,
@@ -57,7 +60,7 @@ impl AccountTx<'_, '_> {
         self.remove_expunged(before, i64::MAX, ROWS_MAX)
     }
 
-    /// The same until `bytes` are free: the oldest of at most `rows`.
+    /// Removes the oldest of at most `rows` expunged messages, until `bytes` are free.
     fn remove_expunged(&mut self, before: i64, bytes: i64, rows: i64) -> Result<u64> {
         let account = Value::Int(self.account.get());
         // LEFT: what names no content is for a check to find, and goes all the same.

@@ -1,4 +1,4 @@
-//! STORE (RFC 9051 §6.4.6), conditional too (RFC 7162 §3.1.3).
+//! Changes of flags: STORE (RFC 9051 §6.4.6) with UNCHANGEDSINCE (RFC 7162 §3.1.3).
 
 mod outcome;
 mod write;
@@ -114,7 +114,7 @@ impl AccountTx<'_, '_> {
         self.change_flags(mailbox, uids, change, unless_changed_since, notes)
     }
 
-    /// The same by a script, which starts no script (RFC 6785 §2.2.3).
+    /// Changes flags on behalf of a script, which starts no script (RFC 6785 §2.2.3).
     pub(crate) fn change_flags_quietly(
         &mut self,
         mailbox: CollectionId,

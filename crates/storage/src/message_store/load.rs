@@ -15,24 +15,24 @@ use crate::{ReadTx, Result, StorageError};
 pub struct Want(u8);
 
 impl Want {
-    /// [`Content::envelope`].
+    /// Loads [`Content::envelope`].
     pub const ENVELOPE: Self = Self(1);
-    /// [`Content::body`].
+    /// Loads [`Content::body`].
     pub const BODY: Self = Self(2);
-    /// [`Content::body_structure`].
+    /// Loads [`Content::body_structure`].
     pub const STRUCTURE: Self = Self(4);
-    /// [`Content::parts`].
+    /// Loads [`Content::parts`].
     pub const PARTS: Self = Self(8);
-    /// [`Content::keys`].
+    /// Loads [`Content::keys`].
     pub const KEYS: Self = Self(16);
-    /// [`Content::header`].
+    /// Loads [`Content::header`].
     pub const HEADER: Self = Self(32);
-    /// [`Content::text`].
+    /// Loads [`Content::text`].
     pub const TEXT: Self = Self(64);
     /// What is kept in one row.
     pub(super) const COMPUTED: Self = Self(1 | 2 | 4 | 8 | 16);
 
-    /// Both.
+    /// Everything that one or the other asks for.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -91,7 +91,7 @@ impl Content {
         self.computed.as_deref().map(Computed::body)
     }
 
-    /// BODYSTRUCTURE.
+    /// The message's BODYSTRUCTURE as IMAP sends it, if it was loaded.
     pub fn body_structure(&self) -> Option<&[u8]> {
         self.computed.as_deref().map(Computed::body_structure)
     }

@@ -17,8 +17,8 @@ pub(crate) fn content_hash(header: &[u8], body: Option<BlobId>) -> BlobId {
     BlobId::new(*hasher.finalize().as_bytes())
 }
 
-/// A message ready to be stored: hashed, its body compressed where that pays, and parsed unless it is
-/// only sent on.
+/// A message ready to be stored: hashed, its body compressed where that pays, and parsed unless it
+/// is only sent on.
 #[derive(Debug)]
 pub struct PreparedMessage {
     pub(crate) hash: BlobId,
@@ -53,8 +53,8 @@ impl PreparedMessage {
         prepared
     }
 
-    /// The same for the spool alone: nobody there asks what is in a message, and to find it out is
-    /// most of the work.
+    /// Prepares a message for the spool alone: nobody there asks what is in it, and to find that
+    /// out is most of the work.
     pub fn for_elsewhere(bytes: Vec<u8>) -> Self {
         let header_bytes = header_len(&bytes);
         Self::split(bytes, header_bytes)

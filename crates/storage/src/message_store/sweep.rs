@@ -22,7 +22,7 @@ pub(super) enum Change {
     /// The system flags kept and those added; keywords stay. A message that has such flags
     /// already is left alone.
     Mask(SystemFlags, SystemFlags),
-    /// All of them get these, and had others.
+    /// All of the messages get these flags, in place of others.
     Equal(Flags),
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct FlagColumns<'r> {
 pub(crate) struct Sweeps(Vec<Sweep>);
 
 impl Sweeps {
-    /// Those of a mailbox.
+    /// Loads the sweeps of a mailbox.
     pub(crate) fn load(sql: &mut (dyn Sql + '_), mailbox: CollectionId) -> Result<Self> {
         let read = |row: &dyn Row| {
             Ok(Sweep {
@@ -71,7 +71,7 @@ impl Sweeps {
         Ok(Self(rows))
     }
 
-    /// Those of a mailbox, which knows whether there are any.
+    /// Loads the sweeps of a mailbox, which knows whether there are any.
     pub(crate) fn of(sql: &mut (dyn Sql + '_), mailbox: &Mailbox) -> Result<Self> {
         match mailbox.sweeps {
             0 => Ok(Self::default()),
@@ -83,7 +83,7 @@ impl Sweeps {
         self.0.is_empty()
     }
 
-    /// The first UID that any of them is about.
+    /// The first UID that any of the sweeps is about.
     pub(crate) fn first(&self) -> Option<i64> {
         self.0.iter().map(|sweep| sweep.first).min()
     }
@@ -141,7 +141,7 @@ impl WriteTx<'_> {
         self.settle_up_to(mailbox.id, &sweeps, i64::from(u32::MAX))
     }
 
-    /// The same for messages up to UID `end`, of which the mailbox then has no sweep any more.
+    /// Like `settle_flags`, for messages up to UID `end`: no sweep is about them afterwards.
     pub(crate) fn settle_up_to(
         &mut self,
         mailbox: CollectionId,

@@ -51,7 +51,7 @@ impl TextStream {
         self.len
     }
 
-    /// Whether there is nothing of it.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

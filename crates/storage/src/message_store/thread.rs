@@ -10,7 +10,7 @@ use message::Keys;
 use crate::sql::Value;
 use crate::{ReadTx, Result, StorageError};
 
-/// What names a conversation.
+/// The id of a conversation (RFC 8474 THREADID).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadId(i64);
 
@@ -33,7 +33,7 @@ impl ThreadId {
         Self((i64::from_le_bytes(bytes) & i64::MAX).max(1))
     }
 
-    /// As a column holds it.
+    /// The id as a column holds it.
     pub(crate) fn column(self) -> i64 {
         self.0
     }

@@ -144,7 +144,8 @@ fn reports_of_older_stores_stay_and_hide_no_others() {
     look(settings);
 }
 
-/// Migration 62 names the mailboxes of nobody `Shared Folders/`, and what people had of that name `Shared`.
+/// Migration 62 names the mailboxes of nobody `Shared Folders/`, and what people had of that name
+/// `Shared`.
 #[test]
 fn names_of_shared_mailboxes_change_places_with_own_ones() {
     let names = "INSERT INTO subscription (account_id, name) VALUES (1, 'INBOX'), (1, 'Shared'),

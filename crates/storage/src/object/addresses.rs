@@ -24,8 +24,8 @@ impl ReadTx<'_> {
             || self.is_in_old_cards(account, book, address)?)
     }
 
-    /// The same of the cards whose addresses are kept, which is all of them where mail from
-    /// outside is marked.
+    /// Whether an address is in a card whose addresses are kept, which is every card where mail
+    /// from outside is marked.
     pub(crate) fn is_known_contact(
         &mut self,
         account: AccountId,

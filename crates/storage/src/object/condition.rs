@@ -1,9 +1,10 @@
-//! Conditional requests (RFC 9110 §13.1).
+//! The conditions that a change of an object depends on: If-Match, If-None-Match (RFC 9110 §13.1),
+//! lock tokens and schedule-tags. They are checked in the transaction that changes.
 
 use super::Object;
 use crate::{Result, StorageError};
 
-/// What If-Match and If-None-Match name.
+/// The value of If-Match or If-None-Match: `*`, or etags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EtagCondition {
     /// `*`: whatever is there.
@@ -26,9 +27,9 @@ impl EtagCondition {
 /// On what condition something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Condition<'r> {
-    /// What must be there.
+    /// The etags of which the object must have one (If-Match).
     pub if_match: Option<&'r EtagCondition>,
-    /// What must not be there.
+    /// The etags of which the object must have none (If-None-Match).
     pub if_none_match: Option<&'r EtagCondition>,
     /// The schedule-tag that it must have (RFC 6638 §8.3).
     pub if_schedule_tag: Option<&'r str>,

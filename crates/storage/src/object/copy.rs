@@ -8,7 +8,8 @@ use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
 
 impl AccountTx<'_, '_> {
-    /// Copies an object, with its dead properties; nobody hears of it. `condition` is about the destination.
+    /// Copies an object, with its dead properties; nobody hears of it. `condition` is about the
+    /// destination.
     pub fn copy_object(
         &mut self,
         from: &Collection,
@@ -200,7 +201,7 @@ impl AccountTx<'_, '_> {
         Ok(Place::Ready(Box::new(to)))
     }
 
-    /// What stands at the destination goes first.
+    /// Deletes what stands at the destination of a copy or move.
     fn clear_place(&mut self, to: &Collection, name: &ObjectName) -> Result<Room> {
         let known_since = self.known_since(to, name, i64::MAX)?;
         let Some(there) = self.find_object(to.id, name.as_str())? else {

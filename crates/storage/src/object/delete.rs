@@ -1,4 +1,5 @@
-//! DELETE of an object (RFC 4918 §9.6).
+//! DELETE of an object (RFC 4918 §9.6): the row becomes a tombstone for sync, its bytes a version
+//! for restore, and its locks, properties and alarms go.
 
 use ids::CollectionId;
 

@@ -13,18 +13,18 @@ use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
 /// What becomes of an object whose UID is in the collection already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duplicates {
-    /// What is there stays.
+    /// The object that is there stays.
     Keep,
     /// The new one takes its place.
     Replace,
 }
 
-/// What came of an import.
+/// How many objects an import wrote, and which it left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// How many are new.
+    /// How many objects are new.
     pub added: u64,
-    /// How many took the place of others.
+    /// How many objects took the place of others.
     pub replaced: u64,
     /// The UIDs of what was left out: they were there already and stayed.
     pub kept: Vec<String>,
@@ -139,7 +139,7 @@ impl AccountTx<'_, '_> {
         self.put_unbooked(collection, name, object)
     }
 
-    /// The same, whether a room has time for it or not.
+    /// Imports an object, whether a room has time for it or not.
     pub(super) fn put_unbooked(
         &mut self,
         collection: &Collection,

@@ -1,4 +1,4 @@
-//! Reading objects.
+//! Reading objects: rows, by name or UID or all of a collection, and their bytes in bounded pieces.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -211,7 +211,7 @@ impl ReadTx<'_> {
         Ok(Some(found))
     }
 
-    /// The same of the directory, whose cards are no rows.
+    /// Like `find_objects_by_bytes`, in the directory, whose cards are no rows.
     fn find_cards_by_bytes(
         &mut self,
         organisation: DomainId,

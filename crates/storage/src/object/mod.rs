@@ -1,8 +1,8 @@
 //! Objects: the resources in calendars, address books and folders.
 //!
-//! **Invariants:** the bytes are those that were PUT; an etag is theirs alone, and of one's own alarms; a UID stands once
-//! in a calendar or address book; If-Match and If-None-Match are decided in the transaction that
-//! writes.
+//! **Invariants:** the bytes are those that were PUT; an etag is theirs alone, and of one's own
+//! alarms; a UID stands once in a calendar or address book; If-Match and If-None-Match are decided
+//! in the transaction that writes.
 
 mod addresses;
 mod calendar;
@@ -58,45 +58,46 @@ impl ObjectId {
 /// What is known of an object without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// Its number.
+    /// The id of the object; never used again for another.
     pub id: ObjectId,
-    /// Its name in its collection.
+    /// The name of the object in its collection, the last segment of its path.
     pub name: String,
-    /// Its UID; empty where it has none.
+    /// The UID of the calendar or address object; empty for a file.
     pub uid: String,
     /// What it is, in a calendar.
     pub component: Components,
-    /// Its media type, such as `text/calendar`, with parameters.
+    /// The media type with parameters, such as `text/calendar`.
     pub media_type: String,
-    /// Of its bytes.
+    /// The hash of its bytes.
     pub(crate) hash: [u8; 32],
     /// What its etag is made of where it is seen as a guest, instead of its bytes alone.
     pub(crate) shown_hash: Option<[u8; 32]>,
-    /// Bytes.
+    /// The size in bytes.
     pub size_bytes: u64,
-    /// Of its last change.
+    /// The modification sequence of its last change.
     pub modseq: ModSeq,
-    /// When it came.
+    /// When the object was created.
     pub created: Timestamp,
     /// When it last changed.
     pub modified: Timestamp,
-    /// Of the last change that a meeting's owner has to know of; 0: it is no meeting.
+    /// The modification sequence of the last change that a meeting's owner has to know of; 0: it is
+    /// no meeting.
     pub(crate) schedule_modseq: i64,
     /// How many managed attachments it names.
     pub(crate) attachments: u64,
-    /// When it is, as queries by time look for it.
+    /// The earliest second at which an occurrence may be, as queries by time look for it.
     pub(crate) first_at: i64,
     pub(crate) last_at: i64,
 }
 
 impl Object {
-    /// Its etag, without quotes.
+    /// The etag, without quotes: a new one for all other bytes.
     pub fn etag(&self) -> String {
         etag_of(self.shown_hash.as_ref().unwrap_or(&self.hash))
     }
 
-    /// When what is seen of it last changed; `None` where it is seen as a guest, whose alarms come and go
-    /// without its being changed.
+    /// When what is seen of it last changed; `None` where it is seen as a guest, whose alarms come
+    /// and go without its being changed.
     pub fn dated(&self) -> Option<Timestamp> {
         self.shown_hash.is_none().then_some(self.modified)
     }

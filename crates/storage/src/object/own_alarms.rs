@@ -1,4 +1,5 @@
-//! Alarms of one's own in the events and to-dos of others (R-SHARE-1, docs/decisions/016-own-alarms.md).
+//! Alarms of one's own in the events and to-dos of others (R-SHARE-1,
+//! docs/decisions/016-own-alarms.md).
 //!
 //! Whatever takes a collection here does nothing where that is not seen as a guest.
 
@@ -13,28 +14,29 @@ use crate::collection::{Collection, CollectionKind, ObjectName, is_outsider};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, LimitKind, ObjectFault, ReadTx, Result, StorageError};
 
-/// LIMIT: bytes of one's own alarms in an object; they count against no quota, since they go when its owner
-/// likes.
+/// LIMIT: bytes of one's own alarms in an object; they count against no quota, since they go when
+/// its owner likes.
 const BYTES_MAX: usize = 16 * 1024;
 /// LIMIT: objects of others in which one account has alarms of its own; fewer where that is tested.
 const OBJECTS_MAX: u64 = if cfg!(test) { 5 } else { 20_000 };
 
 impl Collection {
-    /// Who has alarms of their own in what is in it; `None`: its owner's are seen.
+    /// The account whose own alarms are seen in the collection; `None`: those of its owner are.
     fn alarms_of(&self) -> Option<AccountId> {
         let guest = self.guest.as_ref().filter(|_| self.kind == CollectionKind::Calendar);
         guest.map(|guest| guest.account)
     }
 
-    /// Whose alarms are kept of what is put into it. Their row is of that account, which PostgreSQL locks when it
-    /// is written: it is locked before, with the owner's, in ascending order.
+    /// Whose alarms are kept of what is put into it. Their row is of that account, which PostgreSQL
+    /// locks when it is written: it is locked before, with the owner's, in ascending order.
     pub(crate) fn keeps_alarms_of(&self) -> Option<AccountId> {
         self.alarms_of().filter(|guest| !is_outsider(*guest))
     }
 }
 
 impl ReadTx<'_> {
-    /// Has objects of a collection look as they do where it is seen: with the etags that they have there.
+    /// Has objects of a collection look as they do where it is seen: with the etags that they have
+    /// there.
     pub fn show_objects<'o>(
         &mut self,
         collection: &Collection,
@@ -60,8 +62,8 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    /// Has the bytes of objects of a collection look as they do where it is seen: with one's own alarms in the
-    /// place of its owner's.
+    /// Has the bytes of objects of a collection look as they do where it is seen: with one's own
+    /// alarms in the place of its owner's.
     pub fn show_bytes<'o>(
         &mut self,
         collection: &Collection,
@@ -145,8 +147,8 @@ fn shown_hash(object: &[u8; 32], own: Option<&[u8; 32]>) -> [u8; 32] {
 }
 
 impl AccountTx<'_, '_> {
-    /// PUT of an object into a collection that is seen as a guest: what is one's own of it goes apart. `None`
-    /// where nothing is, and all of it is to be put.
+    /// PUT of an object into a collection that is seen as a guest: what is one's own of it goes
+    /// apart. `None` where nothing is, and all of it is to be put.
     pub(crate) fn put_as_guest(
         &mut self,
         collection: &Collection,
@@ -270,7 +272,8 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Those who synchronise hear of an object whose bytes stay.
+    /// Gives the object a new modification sequence while its bytes stay, so that clients that
+    /// synchronise hear of it.
     fn touch_object(&mut self, collection: &Collection, there: &Object) -> Result<()> {
         let account = self.account;
         if self.modseq(account)? == there.modseq {
@@ -285,7 +288,8 @@ impl AccountTx<'_, '_> {
         self.record_fact(Some(collection.id), Fact::ObjectPut { name: there.name.clone() })
     }
 
-    /// After a COPY between calendars of one owner: as what was seen was put there by who copied it.
+    /// After a COPY between calendars of one owner: as what was seen was put there by who copied
+    /// it.
     pub(crate) fn copy_as_seen(
         &mut self,
         (from, object): (&Collection, &Object),
@@ -329,10 +333,10 @@ impl AccountTx<'_, '_> {
     }
 }
 
-/// What a guest put.
+/// What a guest put, split into what all see and what is theirs alone.
 struct Split {
     bytes: Vec<u8>,
-    /// What is one's own of it.
+    /// The alarms that are one's own in it.
     own_data: Vec<u8>,
 }
 

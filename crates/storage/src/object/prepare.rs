@@ -12,7 +12,7 @@ use crate::collection::Components;
 /// RFC 6352 §6.3.2.1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectFault {
-    /// They are no iCalendar or vCard that can be read.
+    /// The bytes are no iCalendar or vCard that can be read.
     #[error("this is not well-formed data: {0}")]
     Malformed(ical::Invalid),
     /// They can be read, and break a rule of the format or of what an object may be.
@@ -44,7 +44,7 @@ pub enum ObjectFault {
     UnsupportedScale,
 }
 
-/// What an object may cost.
+/// The bounds on one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectLimits {
     /// Bytes of one object.
@@ -53,7 +53,7 @@ pub struct ObjectLimits {
     pub attachment_bytes_max: u64,
     /// Occurrences of an event in a year.
     pub instances_max: u64,
-    /// What reading it may cost.
+    /// The bounds on parsing it.
     pub ical: ical::Limits,
 }
 
@@ -68,21 +68,21 @@ impl Default for ObjectLimits {
     }
 }
 
-/// When something of an object is.
+/// The span of time that an object covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Times {
     /// Seconds since 1970; nothing is before.
     pub(super) first: i64,
-    /// Nothing is after; `i64::MAX` where there is no end.
+    /// No occurrence is after this second; `i64::MAX` where there is no end.
     pub(super) last: i64,
     /// Occurrences of a recurring event, packed.
     pub(super) spans: Option<Vec<u8>>,
 }
 
 impl Times {
-    /// Of what no query by time finds.
+    /// The span of an object that no query by time finds.
     pub(super) const NEVER: Self = Self { first: i64::MAX, last: i64::MIN, spans: None };
-    /// Of what has no times, or none that a query could pass over.
+    /// The span of an object without times, or of which no query may be sure.
     pub(super) const ALWAYS: Self = Self { first: i64::MIN, last: i64::MAX, spans: None };
 }
 
@@ -97,11 +97,11 @@ pub struct PreparedObject {
     pub(super) component: Components,
     pub(super) media_type: String,
     pub(super) times: Times,
-    /// Of a card; see `contacts`.
+    /// The e-mail addresses of a card; see `contacts`.
     pub(super) addresses: Vec<String>,
     /// What was read, where it has an organizer.
     pub(super) meeting: Option<Arc<CalendarObject>>,
-    /// What names its managed attachments.
+    /// The ids of its managed attachments.
     pub(super) managed: Vec<String>,
 }
 
@@ -110,10 +110,10 @@ pub(super) struct Facts {
     pub(super) uid: String,
     pub(super) component: Components,
     pub(super) times: Times,
-    /// Of a card; see `contacts`.
+    /// The e-mail addresses of a card; see `contacts`.
     pub(super) addresses: Vec<String>,
     pub(super) meeting: Option<CalendarObject>,
-    /// What names its managed attachments.
+    /// The ids of its managed attachments.
     pub(super) managed: Vec<String>,
 }
 
@@ -132,7 +132,7 @@ impl PreparedObject {
         Ok(Self::new(bytes, facts, media_type))
     }
 
-    /// Its bytes.
+    /// The bytes of the object.
     pub(super) fn bytes(&self) -> crate::Result<Vec<u8>> {
         codec::expand(self.codec, &self.stored, self.size_bytes.cast_signed())
     }
@@ -214,17 +214,17 @@ impl PreparedObject {
         self.meeting.as_ref()
     }
 
-    /// What names its managed attachments.
+    /// The ids of its managed attachments.
     pub(crate) fn managed(&self) -> &[String] {
         &self.managed
     }
 
-    /// Its UID; empty where it has none.
+    /// The UID of the calendar or address object; empty for a file.
     pub fn uid(&self) -> &str {
         &self.uid
     }
 
-    /// Its etag, without quotes.
+    /// The etag, without quotes.
     pub fn etag(&self) -> String {
         super::etag_of(&self.hash)
     }

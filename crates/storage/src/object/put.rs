@@ -1,4 +1,5 @@
-//! PUT (RFC 4918 §9.7, RFC 4791 §5.3.2).
+//! PUT of an object (RFC 4918 §9.7, RFC 4791 §5.3.2): checks conditions, the uniqueness of its UID
+//! and the quota, and writes the row in the same transaction.
 
 use super::{Condition, Object, PreparedObject};
 use crate::change::Fact;
@@ -6,22 +7,23 @@ use crate::collection::{Collection, CollectionKind, Components, ObjectName};
 use crate::sql::Value;
 use crate::{AccountTx, CollectionRights, LimitKind, Result, StorageError};
 
-/// What became of a PUT.
+/// The outcome of a PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutOutcome {
-    /// It was not there before.
+    /// A new object was created.
     Created,
     /// It took the place of another, or was there already.
     Replaced,
     /// Nothing was written: the UID stands in the object of this name, or that has another UID
     /// (RFC 4791 §5.3.2.1).
     UidTaken {
-        /// Its name.
+        /// The name of that object.
         name: String,
     },
     /// Nothing was written: the collection does not take such objects.
     WrongComponent,
-    /// Nothing was written: the meeting stands in another calendar of the account (RFC 6638 §3.2.4.1).
+    /// Nothing was written: the meeting stands in another calendar of the account
+    /// (RFC 6638 §3.2.4.1).
     MeetingTaken {
         /// Where; `None` where that is nothing for whoever writes.
         place: Option<MeetingPlace>,
@@ -34,7 +36,8 @@ pub enum PutOutcome {
     NotForAttendee,
     /// Nothing was written: more are invited than may be (RFC 4791 §5.2.9).
     TooManyAttendees,
-    /// Nothing was written: it names an attachment that is not the client's to name (RFC 8607 §3.11).
+    /// Nothing was written: it names an attachment that is not the client's to name
+    /// (RFC 8607 §3.11).
     UnknownAttachment,
     /// Nothing was written: it names more attachments than it may (RFC 8607 §6.3).
     TooManyAttachments,
@@ -44,7 +47,7 @@ pub enum PutOutcome {
     RoomTaken,
 }
 
-/// Where a meeting stands.
+/// The place of a meeting that the account has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeetingPlace {
     /// The name of the calendar.
@@ -56,26 +59,26 @@ pub struct MeetingPlace {
 /// What came of a PUT with its consequences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheduled {
-    /// What became of it.
+    /// What the put did, or why nothing was written.
     pub outcome: PutOutcome,
     /// The etag of what is stored where that is what was put: the server may have added to it
     /// (RFC 6638 §3.2.1.1).
     pub etag: Option<String>,
-    /// Its schedule-tag, if it is a scheduling object.
+    /// The schedule-tag, if it is a scheduling object (RFC 6638 §3.2.10).
     pub schedule_tag: Option<String>,
 }
 
-/// Whether something can be written.
+/// Whether an object can be written, and in the place of which.
 pub(crate) enum Readiness {
-    /// No.
+    /// Nothing can be written, for this reason.
     Refused(PutOutcome),
-    /// In the place of this.
+    /// It can be written, in the place of this object if there is one.
     Ready { collection: Box<Collection>, there: Option<Object> },
 }
 
 impl Readiness {
-    /// RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: what a client puts does not take the place of an object
-    /// of another UID. Of a meeting nobody would hear that it is gone.
+    /// RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: what a client puts does not take the place of an
+    /// object of another UID. Of a meeting nobody would hear that it is gone.
     pub(crate) fn for_clients(self, object: &PreparedObject) -> Self {
         match self {
             Self::Ready { there: Some(there), .. } if there.uid != object.uid => {
@@ -89,11 +92,11 @@ impl Readiness {
 /// What is to become of a schedule-tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
-    /// There is none.
+    /// It has none: it is no scheduling object.
     None,
     /// It stays: the change has no consequences for its owner.
     Keep,
-    /// It is a new one.
+    /// It is replaced by a new one, as the change matters to its owner.
     New,
 }
 

@@ -20,27 +20,27 @@ pub struct RestorePlan {
     pub lost: Vec<ObjectVersion>,
     /// What was there and is another now.
     pub changed: Vec<(ObjectVersion, Object)>,
-    /// What came since.
+    /// Objects that came since.
     pub new: Vec<Object>,
-    /// What is as it was.
+    /// Objects that are as they were.
     pub same: Vec<Object>,
 }
 
 /// A collection that is gone, and of which something is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostCollection {
-    /// What its number was.
+    /// The id that the collection had.
     pub id: CollectionId,
-    /// Its last name.
+    /// The last name of the collection.
     pub name: String,
-    /// When the last of it went.
+    /// The instant at which the last of its objects went.
     pub until: Timestamp,
 }
 
 /// One object that is to be another, or none, if it still is what the plan saw.
 #[derive(Debug, Clone)]
 pub struct RestoreStep {
-    /// Its name.
+    /// The name of the object.
     pub name: String,
     /// The etag of what is there; `None`: nothing is.
     pub expected: Option<String>,
@@ -48,15 +48,15 @@ pub struct RestoreStep {
     pub object: Option<PreparedObject>,
 }
 
-/// What came of a restore.
+/// The outcome of a restore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// How many are as they were.
+    /// How many objects were set back.
     pub put: u64,
-    /// How many are gone again.
+    /// How many objects were removed again.
     pub removed: u64,
-    /// The names of those that stayed: changed meanwhile, or their UID is another's now, or the room
-    /// has something else then.
+    /// The names of those that stayed: changed meanwhile, or their UID is another's now, or the
+    /// room has something else then.
     pub kept: Vec<String>,
 }
 
@@ -214,8 +214,9 @@ impl AccountTx<'_, '_> {
         Ok(is_there.then_some(Placed { name, object, before }))
     }
 
-    /// R-CAL-4: two that changed their hours are in each other's way until both are there. Whatever meets
-    /// something else then is as it was again, and may meet others by that. The names of these.
+    /// R-CAL-4: two that changed their hours are in each other's way until both are there. Whatever
+    /// meets something else then is as it was again, and may meet others by that. The names of
+    /// these.
     fn put_back_double_bookings(
         &mut self,
         collection: &Collection,
@@ -252,8 +253,8 @@ impl AccountTx<'_, '_> {
         Ok(kept)
     }
 
-    /// What stood there is there again. Nothing is where that cannot be yet, as its UID stands elsewhere by
-    /// now: that is returned. What took its place meets something else in any case.
+    /// What stood there is there again. Nothing is where that cannot be yet, as its UID stands
+    /// elsewhere by now: that is returned. What took its place meets something else in any case.
     fn put_back<'s>(
         &mut self,
         collection: &Collection,
@@ -287,9 +288,9 @@ impl AccountTx<'_, '_> {
     }
 }
 
-/// LIMIT: how often what a restore has put into the calendar of a room is looked at again after something
-/// was put back: a hundred that are in each other's way one after the other. What is not found to meet
-/// anything by then stays.
+/// LIMIT: how often what a restore has put into the calendar of a room is looked at again after
+/// something was put back: a hundred that are in each other's way one after the other. What is not
+/// found to meet anything by then stays.
 const AGAIN_MAX: usize = 5_000;
 
 /// What a restore has put somewhere.

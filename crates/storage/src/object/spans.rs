@@ -92,7 +92,7 @@ fn encode(whole_to: i64, spans: impl Iterator<Item = (i64, i64)>) -> Vec<u8> {
 pub(super) enum Said {
     /// An occurrence overlaps it.
     Yes,
-    /// None does.
+    /// No occurrence overlaps it.
     No,
     /// It hangs on a time zone, or the list has ended before.
     Unknown,

@@ -1,4 +1,4 @@
-//! What changed in a collection since (RFC 6578 §3).
+//! What changed in a collection since a sync-token (RFC 6578 §3), a bounded number at a time.
 
 use ids::{CollectionId, ModSeq};
 
@@ -11,11 +11,11 @@ use crate::{ReadTx, Result};
 /// The answer to "what changed since".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CollectionChanges {
-    /// It is not known any more: read everything anew.
+    /// The token is not known any more: the client has to read everything anew.
     TooOld,
-    /// One transaction changed more than was asked for.
+    /// A single transaction changed more than was asked for, and its changes cannot be split.
     TooMany,
-    /// What changed.
+    /// The changes since the token.
     List {
         /// What came or changed, in the order of their changes.
         put: Vec<Object>,
@@ -25,7 +25,7 @@ pub enum CollectionChanges {
         gone: Vec<String>,
         /// Up to here it is the whole truth.
         up_to: ModSeq,
-        /// There is more after that.
+        /// Whether there is more after `up_to`.
         truncated: bool,
     },
 }

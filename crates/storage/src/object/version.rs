@@ -1,4 +1,5 @@
-//! What objects were, for restore (R-REST-2).
+//! Versions: what objects were before a change, kept for restore (R-REST-2) until their time is
+//! over. They count by themselves, apart from the quota of what is there.
 
 use ids::{AccountId, CollectionId, Timestamp};
 
@@ -23,23 +24,23 @@ pub struct ObjectVersion {
     pub id: i64,
     /// The collection it was in, which may be gone.
     pub collection: CollectionId,
-    /// Its name.
+    /// The name that the object had.
     pub name: String,
-    /// Its media type.
+    /// The media type that it had.
     pub media_type: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size_bytes: u64,
-    /// It was there from then on,
+    /// The first instant at which the object was so.
     pub since: Timestamp,
-    /// until then.
+    /// The instant at which it was changed or deleted.
     pub until: Timestamp,
-    /// Nothing took its place.
+    /// Whether it was deleted, and nothing took its place.
     pub deleted: bool,
-    /// Of its bytes.
+    /// The hash of its bytes.
     pub(super) hash: [u8; 32],
 }
 
-/// Of a row of `id, name, media_type, size_bytes, since, until, deleted, hash`.
+/// Reads a row of `id, name, media_type, size_bytes, since, until, deleted, hash`.
 pub(super) fn read_version(row: &dyn Row, collection: CollectionId) -> Result<ObjectVersion> {
     Ok(ObjectVersion {
         id: row.int(0)?,
@@ -169,7 +170,8 @@ impl AccountTx<'_, '_> {
         self.remove_versions(before, i64::MAX).map(|(rows, _)| rows)
     }
 
-    /// The same until this many bytes are free; and how many are.
+    /// Removes the oldest versions until `bytes` are free: how many went, and how many bytes are
+    /// free.
     fn remove_versions(&mut self, before: i64, bytes: i64) -> Result<(u64, i64)> {
         let account = self.account;
         let oldest = self.sql.query_all(

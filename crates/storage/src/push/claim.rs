@@ -23,8 +23,8 @@ const FAILURES_MAX: i64 = 16;
 /// its time keeps nobody waiting but those who chose it.
 const OF_ACCOUNT_MAX: usize = 4;
 
-/// LIMIT: accounts that are passed over in a statement. Who pushes has room for so many that are full:
-/// as many pushes at once as this times [`OF_ACCOUNT_MAX`].
+/// LIMIT: accounts that are passed over in a statement. Who pushes has room for so many that are
+/// full: as many pushes at once as this times [`OF_ACCOUNT_MAX`].
 const FULL_MAX: usize = 4;
 
 /// How many pushes of each account a daemon has under way.
@@ -34,12 +34,12 @@ pub struct PushesUnderWay {
 }
 
 impl PushesUnderWay {
-    /// One more.
+    /// Counts one more push of the account that is under way.
     pub fn begin(&mut self, account: AccountId) {
         *self.counts.entry(account).or_default() += 1;
     }
 
-    /// One is over.
+    /// Counts one push of the account less, after it has ended.
     pub fn end(&mut self, account: AccountId) {
         let left = self.counts.get(&account).map_or(0, |count| count.saturating_sub(1));
         match left {
@@ -52,23 +52,24 @@ impl PushesUnderWay {
         self.counts.get(&account).is_none_or(|count| *count < OF_ACCOUNT_MAX)
     }
 
-    /// Those who have all that one may have, up to so many; no account has the number 0.
+    /// Accounts that have as many pushes under way as they may, up to [`FULL_MAX`], filled up with
+    /// 0, which no account has.
     pub(super) fn full(&self) -> [Value<'static>; FULL_MAX] {
         let mut full = self.counts.keys().filter(|account| !self.has_room(**account));
         std::array::from_fn(|_| Value::Int(full.next().map_or(0, |account| account.get())))
     }
 }
 
-/// Something to be told.
+/// A push that is due.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DuePush {
-    /// The subscription.
+    /// The id of the subscription.
     pub id: i64,
-    /// Whose it is.
+    /// The account that the subscription is of.
     pub account: AccountId,
     /// The collection that changed, and its newest change.
     pub collection: CollectionId,
-    /// Its newest change.
+    /// The modification sequence of the newest change that it tells.
     pub modseq: ModSeq,
     /// The URL at the push service.
     pub resource: String,
@@ -80,7 +81,7 @@ pub struct DuePush {
     pub changed: PushTriggers,
 }
 
-/// What became of a push.
+/// The outcome of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushOutcome {
     /// It was told. Nothing more is, for so many seconds.
@@ -89,7 +90,7 @@ pub enum PushOutcome {
     Failed(Option<i64>),
     /// It was not tried: its push service is down, and left alone for so many seconds.
     Later(i64),
-    /// The push service knows nobody of that name.
+    /// The push service no longer knows the subscription.
     Gone,
 }
 
@@ -103,10 +104,10 @@ struct Candidate {
     expired: bool,
 }
 
-/// What is to become of it.
+/// What is to become of a subscription that may have something to tell.
 enum Course {
     Tell(PushTriggers),
-    /// Nothing of it is of interest, or nothing happened.
+    /// Nothing happened that it asks for: it is passed over.
     Pass,
     Wait,
     /// It has expired, or who is told may not read it any more.
@@ -214,9 +215,9 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// What is to be told now, at most so much of it, and of each account no more than there is room
-    /// for: nobody else is given it until it was [settled](Self::settle_push), or some minutes have
-    /// gone by.
+    /// What is to be told now, at most so much of it, and of each account no more than there is
+    /// room for: nobody else is given it until it was [settled](Self::settle_push), or some minutes
+    /// have gone by.
     pub fn claim_pushes(&mut self, max: usize, under_way: &PushesUnderWay) -> Result<Vec<DuePush>> {
         let now = self.now;
         let mut claimed = Vec::new();

@@ -1,11 +1,12 @@
 //! WebDAV-Push: who wants to be told when a collection changes.
 //!
-//! A change writes nothing here: a subscription has the number up to which it was told, a collection
-//! the number of its last change. Who committed one hears of it ([`PushNotices`]) and then writes
-//! when the subscriptions are to be looked at (`look`), by which they are found from then on.
-//! **Invariants:** a subscription is of an account that may read the collection, or goes when it
-//! is looked at next; one is claimed by one daemon at a time; what is behind has a `look`, or is found
-//! by looking at all; an account has no more than so many. **Absent:** push services, encryption.
+//! A change writes nothing here: a subscription has the number up to which it was told, a
+//! collection the number of its last change. Who committed one hears of it ([`PushNotices`]) and
+//! then writes when the subscriptions are to be looked at (`look`), by which they are found from
+//! then on. **Invariants:** a subscription is of an account that may read the collection, or goes
+//! when it is looked at next; one is claimed by one daemon at a time; what is behind has a `look`,
+//! or is found by looking at all; an account has no more than so many. **Absent:** push services,
+//! encryption.
 
 mod claim;
 mod notice;
@@ -59,30 +60,30 @@ pub struct NewPush {
     pub public_key: Vec<u8>,
     /// What they are encrypted with, too.
     pub secret: Vec<u8>,
-    /// Of what.
+    /// The kinds of change that are to be told.
     pub triggers: PushTriggers,
-    /// Until when at most.
+    /// When the subscription is to end at the latest; `None`: as late as the server allows.
     pub expires: Option<Timestamp>,
 }
 
-/// What became of it.
+/// What registering a subscription did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushRegistration {
     /// The name that it has: that of before, where it was renewed.
     pub token: String,
-    /// Until when.
+    /// When the subscription ends.
     pub expires: Timestamp,
 }
 
 /// Which subscriptions of who asks are not told of what is done now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum QuietPushes {
-    /// All are told.
+    /// No subscription is left out: all are told.
     #[default]
     None,
-    /// These are not.
+    /// The subscriptions of these tokens are not told.
     Tokens(Vec<String>),
-    /// None is.
+    /// No subscription of theirs is told.
     All,
 }
 
@@ -95,7 +96,7 @@ pub struct UpToDate(Vec<i64>);
 pub struct SealedPushKey {
     /// A point of P-256.
     pub public_key: Vec<u8>,
-    /// Its private key, PKCS #8, sealed.
+    /// The private key, PKCS #8, sealed with `seal.key`.
     pub sealed_key: Vec<u8>,
 }
 
@@ -211,7 +212,8 @@ impl AccountTx<'_, '_> {
         Ok(UpToDate(meant.map(|(id, _)| id).collect()))
     }
 
-    /// After it: they know of it.
+    /// Marks these subscriptions, after a change, as told of everything so far: their clients made
+    /// the change and know of it.
     pub fn quiet_pushes(&mut self, known: &UpToDate) -> Result<()> {
         for id in &known.0 {
             self.sql.execute(

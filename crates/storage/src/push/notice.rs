@@ -27,14 +27,14 @@ pub struct PushNotices {
 /// Collections that changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ChangedCollections {
-    /// These did.
+    /// The collections that changed.
     pub known: BTreeSet<CollectionId>,
-    /// And others did, of which nothing else is known.
+    /// Whether others changed too, of which nothing else is known.
     pub others: bool,
 }
 
 impl PushNotices {
-    /// What a transaction did.
+    /// Notes the changes of a transaction.
     pub(crate) fn note(&self, changes: &[Change]) {
         let told = changes.iter().filter(|change| is_told(&change.fact));
         let mut told = told.filter_map(|change| change.collection).peekable();
@@ -60,7 +60,8 @@ impl PushNotices {
         std::mem::take(&mut *self.waiting())
     }
 
-    /// What was taken could not be looked at.
+    /// Makes the next call of `take` report unknown changes, since those taken could not be looked
+    /// at.
     pub fn lose(&self) {
         self.waiting().others = true;
     }
@@ -91,8 +92,8 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    /// Those of a page of all subscriptions, the first behind `after`; and where the next page
-    /// begins, if there is one.
+    /// The subscriptions that are behind, of one page of all subscriptions behind `after`; and
+    /// where the next page begins, if there is one.
     pub fn pushes_behind_of_all(&mut self, after: i64) -> Result<(Vec<i64>, Option<i64>)> {
         let page = self.sql.query_all(
             "SELECT s.id, CASE WHEN s.told_modseq < c.highest_modseq THEN 1 ELSE 0 END \
@@ -141,7 +142,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// What has expired goes.
+    /// Removes subscriptions that have expired.
     pub fn remove_expired_pushes(&mut self) -> Result<()> {
         let now = self.now.as_micros();
         let expired = "DELETE FROM push_subscription WHERE expires <= ?1";

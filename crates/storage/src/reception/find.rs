@@ -1,5 +1,5 @@
-//! Finding receptions: by the instant that a number holds, or by having the database look at each, the
-//! newest first, but for the stretches of which a digest says that it is not there.
+//! Finding receptions: by the instant that a number holds, or by having the database look at each,
+//! the newest first, but for the stretches of which a digest says that it is not there.
 
 use ids::{SpoolId, Timestamp};
 

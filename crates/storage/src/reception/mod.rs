@@ -22,19 +22,19 @@ pub use find::{ReceptionCursor, ReceptionSlice};
 pub struct Reception {
     /// Its number, which stands in the reply, in Received and in the log.
     pub message: u64,
-    /// What it came over.
+    /// The protocol it came over, as Received names it.
     pub protocol: String,
-    /// From which address.
+    /// The IP address of the client.
     pub peer: String,
-    /// Who signed in; empty: nobody.
+    /// The user who signed in; empty if none did.
     pub user: String,
     /// MAIL FROM; empty for the null sender.
     pub reverse_path: String,
     /// What is in angle brackets in its Message-ID; empty where it has none.
     pub message_id: String,
-    /// As it came.
+    /// The size of the message as it came, in bytes.
     pub size_bytes: u64,
-    /// Where those who checked it would have it.
+    /// The mailbox that checks would have it in.
     pub placement: Placement,
     /// RCPT TO of each recipient that was accepted.
     pub forward_paths: Vec<String>,
@@ -43,11 +43,11 @@ pub struct Reception {
 /// One thing that became of a message for a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
-    /// It is in a mailbox.
+    /// The message was stored in a mailbox.
     Stored {
-        /// Which.
+        /// The mailbox.
         mailbox: CollectionId,
-        /// Where in it.
+        /// The UID that it got there.
         uid: Uid,
     },
     /// The queue has it.
@@ -56,11 +56,11 @@ pub enum Disposition {
     Posted(SpoolId),
     /// Rules of the account sent it on.
     SentOn(SpoolId),
-    /// Rules of the account wrote to somebody of it.
+    /// Rules of the account sent an answer, which is this spool entry.
     Answered(SpoolId),
     /// Rules of the account did away with it.
     Discarded,
-    /// It was refused, with these words.
+    /// The recipient was refused, with this reply text.
     Refused(String),
 }
 
@@ -78,7 +78,7 @@ impl Disposition {
         }
     }
 
-    /// What went into the spool.
+    /// The spool entry that it went into, if it did.
     pub fn spool(&self) -> Option<SpoolId> {
         match self {
             Self::Queued(spool)
@@ -90,19 +90,20 @@ impl Disposition {
     }
 }
 
-/// A message that came, and what became of it.
+/// A row of the log of receptions: one message that came in, and what became of it for each
+/// recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceptionRow {
-    /// When that was.
+    /// When the message was received.
     pub at: Timestamp,
-    /// The message.
+    /// What was noted of the message at reception.
     pub reception: Reception,
     /// By recipient, in the order of the envelope.
     pub dispositions: Vec<Vec<Disposition>>,
 }
 
 impl ReceptionRow {
-    /// What went into the spool.
+    /// The spool entries that the message went into.
     pub fn spooled(&self) -> impl Iterator<Item = SpoolId> {
         self.dispositions.iter().flatten().filter_map(Disposition::spool)
     }

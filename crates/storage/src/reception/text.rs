@@ -55,7 +55,7 @@ fn push_disposition(out: &mut String, disposition: &Disposition) {
     };
 }
 
-/// A Message-ID, as much of it as is kept.
+/// A Message-ID, cut to the length that is kept.
 pub(crate) fn message_id(text: &str) -> &str {
     cut(text, MESSAGE_ID_BYTES_MAX)
 }

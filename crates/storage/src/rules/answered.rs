@@ -14,7 +14,7 @@ use crate::{AccountTx, Address, Result};
 /// R-RESP-3: how long whoever was answered gets no other answer, at least.
 pub const ANSWER_WINDOW_SECS: u64 = 7 * 86_400;
 
-/// What answers.
+/// What sent an automatic answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnswerSource {
     /// A responder, which has to be active.
@@ -23,7 +23,7 @@ pub enum AnswerSource {
     Script([u8; 32]),
 }
 
-/// What became of a claim.
+/// The outcome of a claim to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
     /// The answer is to be sent, by who claimed it.

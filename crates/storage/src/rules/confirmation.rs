@@ -28,10 +28,10 @@ pub enum Purpose {
     Sender,
 }
 
-/// Whether an address can be used.
+/// Whether the owner of an address elsewhere agreed to its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Agreement {
-    /// It can.
+    /// The address can be used.
     Usable,
     /// Once it says this token, which is to be sent there.
     Token(String),
@@ -39,14 +39,14 @@ pub enum Agreement {
     Waiting,
 }
 
-/// What a token confirmed.
+/// The use of an address that a token confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
     /// The account that asked.
     pub account: AccountId,
-    /// For what.
+    /// The use that was asked for.
     pub purpose: Purpose,
-    /// The address.
+    /// The address that was asked.
     pub address: String,
 }
 

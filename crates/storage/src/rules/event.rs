@@ -43,15 +43,15 @@ pub struct EventId(i64);
 /// Something that happened to messages of one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailboxEvent {
-    /// Its row.
+    /// The id of the event.
     pub id: EventId,
-    /// Whose mailbox it is.
+    /// The account that owns the mailbox.
     pub account: AccountId,
-    /// Who did it.
+    /// The account that caused the event.
     pub actor: AccountId,
-    /// The mailbox.
+    /// The mailbox in which it happened.
     pub mailbox: CollectionId,
-    /// What happened.
+    /// The kind of event (RFC 6785).
     pub cause: EventCause,
     /// Names of the flags that changed, blanks between them.
     pub changed: String,
@@ -64,9 +64,9 @@ pub struct MailboxEvent {
 /// The script for an event, and what it may ask about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventScript {
-    /// Its name.
+    /// The name of the script.
     pub name: ScriptName,
-    /// Its text.
+    /// The text of the script.
     pub text: Vec<u8>,
     /// The name of the mailbox.
     pub mailbox: String,
@@ -76,7 +76,7 @@ pub struct EventScript {
 
 /// What a script makes of one message that something happened to.
 pub struct EventOutcome {
-    /// The message.
+    /// The message that the script runs on.
     pub message: Arc<PreparedMessage>,
     /// Where copies of it are filed, and what is sent.
     pub plan: DeliveryPlan,

@@ -13,7 +13,7 @@ const ZONE_BYTES_MAX: usize = 64;
 /// What an account wants done with mail that arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// Of these rules; [`crate::Recipient`] tells which ones hold.
+    /// The version of these rules; [`crate::Recipient`] tells which one holds.
     pub version: u64,
     /// The account's primary address.
     pub address: String,
@@ -34,16 +34,16 @@ pub struct Rules {
 /// The script that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveScript {
-    /// Its name.
+    /// The name of the script.
     pub name: ScriptName,
-    /// Its text.
+    /// The text of the script.
     pub text: Vec<u8>,
 }
 
 /// The responder that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveResponder {
-    /// Its row.
+    /// The id of the responder.
     pub id: ResponderId,
     /// What it says; another sender only where that agreed.
     pub body: ResponderBody,

@@ -34,7 +34,7 @@ impl LocalTime {
         Self::parse(text, [0, 0, 0])
     }
 
-    /// The same for an end: a date alone is its last second, a minute its last.
+    /// Like `parse_start`, for an end: a date alone is its last second, a minute its last.
     pub fn parse_end(text: &str) -> Result<Self> {
         Self::parse(text, [23, 59, 59])
     }
@@ -57,7 +57,7 @@ impl LocalTime {
         Self::new([year, month, day, part(0), part(1), part(2)])
     }
 
-    /// Its text.
+    /// The text, such as `2026-07-01T08:00:00`.
     pub fn as_str(&self) -> &str {
         &self.0
     }

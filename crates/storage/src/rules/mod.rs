@@ -61,8 +61,8 @@ impl AccountTx<'_, '_> {
 }
 
 impl WriteTx<'_> {
-    /// The same for every account of a domain, whose addresses changed. It has the same rules as
-    /// before.
+    /// Gives every account of a domain whose addresses changed a new version of the rules that it
+    /// has.
     pub(crate) fn touch_rules_of_domain(&mut self, domain: DomainId) -> Result<()> {
         self.sql.execute(
             "UPDATE account SET rules_version = rules_version + 1 \

@@ -38,7 +38,7 @@ pub type Sorting<'a> = Pin<Box<dyn Future<Output = Result<Verdict>> + Send + 'a>
 /// A message for an account.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
-    /// The account.
+    /// The account that receives.
     pub account: AccountId,
     /// The version of its rules, as [`crate::Recipient`] says.
     pub rules: u64,
@@ -46,9 +46,9 @@ pub struct Arrival<'a> {
     pub message: &'a [u8],
     /// MAIL FROM; empty for the null sender.
     pub reverse_path: &'a str,
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: &'a str,
-    /// Where those who checked it would have it.
+    /// The mailbox that checks would have it in.
     pub placement: Placement,
     /// The domain of the author, where they are known to be who they say.
     pub author: Option<&'a str>,
@@ -62,7 +62,7 @@ pub struct Arrival<'a> {
     pub parameters: ArrivalParameters<'a>,
 }
 
-/// See [`Arrival::parameters`].
+/// What came with the message in MAIL and RCPT; see [`Arrival::parameters`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ArrivalParameters<'a> {
     /// `8BITMIME` and the like.
@@ -87,17 +87,17 @@ pub struct ArrivalParameters<'a> {
     pub deadline: Option<Deadline>,
 }
 
-/// What becomes of a message.
+/// What the rules decided about a message.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// This is to be done.
+    /// The plan is to be carried out.
     Do(Arc<DeliveryPlan>),
     /// It is refused for this reason, in printable ASCII; where refusing is too late, `instead` is
     /// to be done.
     Refuse {
-        /// Why.
+        /// The reason given to the sender.
         reason: String,
-        /// What else tells the sender.
+        /// The plan that tells the sender by mail, where refusing is too late.
         instead: Arc<DeliveryPlan>,
     },
 }
@@ -109,12 +109,12 @@ pub struct DeliveryPlan {
     pub rules: u64,
     /// Where it is stored; nowhere: it is discarded.
     pub filings: Vec<Filing>,
-    /// What is sent.
+    /// The messages to send.
     pub sends: Vec<Outgoing>,
     /// What is done with what it says to calendars, by whoever stored it; `None`: what is done with
     /// everybody's.
     pub calendar: Option<Vec<CalendarWishes>>,
-    /// What is remembered of it.
+    /// What `duplicate` (RFC 7352) is to remember.
     pub seen: Vec<SeenMark>,
     /// Why the script failed, if it did (R-FILT-2).
     pub failure: Option<String>,
@@ -127,14 +127,14 @@ pub struct DeliveryPlan {
 /// Makes a message that tells the owner what failed.
 pub type Notice = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 
-/// One place where a message is stored.
+/// One mailbox that the message is stored in, and with which flags.
 #[derive(Debug, Clone)]
 pub struct Filing {
     /// What is stored; `None`: the message as it came.
     pub message: Option<Arc<PreparedMessage>>,
-    /// Where.
+    /// The mailbox.
     pub destination: Destination,
-    /// With these flags.
+    /// The flags it is stored with.
     pub flags: Flags,
 }
 
@@ -148,15 +148,15 @@ impl Filing {
 /// Where a message is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// Where it would be without rules.
+    /// The mailbox in which it would be without rules.
     Usual,
     /// A mailbox: by its id, else by its special use, else by its name.
     Mailbox {
         /// Its name; `None` where the script gave none that can be one.
         name: Option<MailboxName>,
-        /// Its id.
+        /// The id of the mailbox, if the script named one (RFC 9042).
         id: Option<CollectionId>,
-        /// Its special use.
+        /// The special use, if the script named one (RFC 8579).
         special_use: Option<SpecialUse>,
         /// Whether it is made where it is missing.
         create: bool,
@@ -166,11 +166,11 @@ pub enum Destination {
 /// A message that is sent.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// Its envelope.
+    /// The envelope for the spool.
     pub entry: SpoolEntry,
-    /// What is sent.
+    /// The message to send.
     pub message: Arc<PreparedMessage>,
-    /// On which terms.
+    /// The terms on which it is spooled.
     pub terms: SpoolTerms,
     /// Sent only if the right to answer is granted.
     pub claim: Option<AnswerClaim>,
@@ -185,9 +185,9 @@ pub struct Outgoing {
 /// The right to answer a sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerClaim {
-    /// What answers.
+    /// What sends the answer.
     pub source: AnswerSource,
-    /// Whom.
+    /// The address that gets the answer.
     pub sender: String,
     /// How long it must be ago that the sender was answered last.
     pub window_secs: u64,
@@ -196,9 +196,9 @@ pub struct AnswerClaim {
 /// Something to remember a message by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenMark {
-    /// A hash of it.
+    /// A hash of what identifies the message.
     pub key: [u8; 32],
-    /// For how long.
+    /// How long the mark is remembered, in seconds.
     pub seconds: u64,
     /// Whether the script took the message for new.
     pub unseen: bool,
@@ -214,7 +214,7 @@ pub struct CarriedOut {
 }
 
 impl From<Appended> for CarriedOut {
-    /// Of a message that there was no plan for.
+    /// What became of a message that there was no plan for.
     fn from(appended: Appended) -> Self {
         Self { claimed: Vec::new(), dispositions: vec![stored(appended)] }
     }
@@ -264,8 +264,8 @@ impl AccountTx<'_, '_> {
         self.carry_out(message, plan, delivery, Missing::Inbox).map(|(done, _)| done)
     }
 
-    /// The same for a message in a mailbox: a copy whose mailbox cannot be had is not made. Whether
-    /// all was done.
+    /// Carries out a plan for a message in a mailbox: a copy whose mailbox cannot be had is not
+    /// made. Whether all was done.
     pub(super) fn copy_planned(
         &mut self,
         message: &Arc<PreparedMessage>,

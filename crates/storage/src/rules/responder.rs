@@ -1,4 +1,5 @@
-//! Responders (R-RESP): several saved, one active at most.
+//! Responders (R-RESP), the out-of-office answers of an account: several may be saved, one at most
+//! is active.
 
 mod body;
 
@@ -25,16 +26,16 @@ impl ResponderId {
     }
 }
 
-/// A responder.
+/// A saved responder of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Responder {
-    /// Its row; whom it answered is remembered by it.
+    /// The id; addresses that were answered are remembered by it.
     pub id: ResponderId,
-    /// Its name.
+    /// The name, unique in the account.
     pub name: ScriptName,
     /// Whether it is the active one.
     pub active: bool,
-    /// Everything else.
+    /// The texts, period and days.
     pub body: ResponderBody,
 }
 
@@ -73,7 +74,7 @@ impl ReadTx<'_> {
         self.sql.query_all(select!("ORDER BY name"), &[Value::Int(account.get())], read)
     }
 
-    /// A responder.
+    /// The responder of this name, if the account has one.
     pub fn find_responder(
         &mut self,
         account: AccountId,
@@ -185,7 +186,7 @@ impl AccountTx<'_, '_> {
         self.responders_changed()
     }
 
-    /// Ends the answering of one responder, whichever is active.
+    /// Switches off one responder, if it is the active one.
     pub fn deactivate_responder(&mut self, name: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::RESPONDER)?;
         match self.load_responder(name)?.active {
@@ -202,7 +203,7 @@ impl AccountTx<'_, '_> {
         self.responders_changed()
     }
 
-    /// Removes a responder, and whom it answered.
+    /// Deletes a responder, and the memory of whom it answered.
     pub fn remove_responder(&mut self, name: &ScriptName) -> Result<()> {
         self.require_share(ShareRights::RESPONDER)?;
         let id = self.load_responder(name)?.id;

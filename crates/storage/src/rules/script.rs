@@ -30,7 +30,7 @@ impl ScriptName {
         }
     }
 
-    /// Its text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,20 +49,20 @@ impl std::fmt::Display for ScriptName {
 /// A script in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// Its name.
+    /// The name of the script.
     pub name: ScriptName,
     /// Whether it is the one that runs.
     pub active: bool,
-    /// Its size.
+    /// The size of its text in bytes.
     pub size_bytes: u64,
-    /// Who wrote it.
+    /// What the text was written by.
     pub author: ScriptAuthor,
 }
 
-/// Who wrote the text of a script.
+/// What the text of a script was written by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScriptAuthor {
-    /// Somebody, in an editor.
+    /// A person, in an editor.
     Person,
     /// A list of rules, and nobody changed it since.
     RuleList,
@@ -284,9 +284,9 @@ impl AccountTx<'_, '_> {
 /// Which scripts a list of rules may take the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
-    /// Those that lists were written as.
+    /// The scripts that lists of rules were written as.
     RuleLists,
-    /// Any.
+    /// Any script.
     Anything,
 }
 

@@ -57,7 +57,7 @@ impl ValueListName {
         }
     }
 
-    /// Its text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

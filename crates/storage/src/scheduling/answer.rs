@@ -35,7 +35,7 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same of an answer that is written so.
+    /// Takes an answer that has been read from an iTIP message.
     pub(super) fn take_answer(
         &mut self,
         arrived: &Message,
@@ -57,8 +57,9 @@ impl AccountTx<'_, '_> {
             }
         };
         let asked = self.asked_again(&known.meeting, arrived, from, &mut copy)?;
-        // RFC 6638 §3.2.10: answers leave the schedule-tag as it is. A delegate whom the organizer's
-        // program has not seen yet would be dropped by its next change, and hear that it is over.
+        // RFC 6638 §3.2.10: answers leave the schedule-tag as it is. A delegate whom the
+        // organizer's program has not seen yet would be dropped by its next change, and hear that
+        // it is over.
         let is_answer = CalendarObject::of(copy.clone())
             .is_ok_and(|copy| copy.attendees() == known.meeting.attendees());
         let tag = if is_answer { Tag::Keep } else { Tag::New };

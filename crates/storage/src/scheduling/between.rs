@@ -1,10 +1,10 @@
-//! COPY and MOVE between calendars of two accounts, at the word of somebody who may write in both: one's
-//! own and a shared one, most of the time.
+//! COPY and MOVE between calendars of two accounts, at the word of somebody who may write in both:
+//! one's own and a shared one, most of the time.
 //!
-//! To each of the two owners it is as if an object came, or went, in their calendars: RFC 6638
-//! §3.2.3.4 has nothing said of what moves from calendar to calendar, and means those of one. A meeting
-//! that leaves its organizer's calendars is therefore cancelled, as by programs that write it
-//! there and delete it here.
+//! To each of the two owners it is as if an object came, or went, in their calendars:
+//! RFC 6638 §3.2.3.4 has nothing said of what moves from calendar to calendar, and means those of
+//! one. A meeting that leaves its organizer's calendars is therefore cancelled, as by programs that
+//! write it there and delete it here.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::collection::{CollectionKind, CollectionRights, DeadProperty, ObjectNa
 use crate::object::{Condition, Object, PreparedObject, PutOutcome};
 use crate::{AttachmentPlaces, Result, StorageError, WriteTx};
 
-/// What is carried.
+/// An object on its way to another account.
 struct Carried {
     object: PreparedObject,
     dead: Vec<DeadProperty>,
@@ -51,9 +51,10 @@ impl WriteTx<'_> {
         accounts.into_iter().try_for_each(|account| self.lock_usage(account).map(drop))
     }
 
-    /// Copies or moves an object, with its dead properties, to a collection of another account, with
-    /// all that follows for others, and what is attached to it, which is found at new `places`.
-    /// `condition` is about the destination. After [`lock_transfer`](Self::lock_transfer).
+    /// Copies or moves an object, with its dead properties, to a collection of another account,
+    /// with all that follows for others, and what is attached to it, which is found at new
+    /// `places`. `condition` is about the destination. After
+    /// [`lock_transfer`](Self::lock_transfer).
     pub fn transfer_between(
         &mut self,
         actor: AccountId,

@@ -16,8 +16,8 @@ use crate::object::{Object, ObjectId};
 use crate::{AccountTx, Result};
 
 /// LIMIT: steps in which one transaction looks at what stands in rooms, as
-/// [`ical::Occurrences::within_steps`] counts them: less than a second. Behind them every room counts as
-/// taken.
+/// [`ical::Occurrences::within_steps`] counts them: less than a second. Behind them every room
+/// counts as taken.
 const STEPS_MAX: usize = 2_000_000;
 /// LIMIT: the same of one that puts many objects there, as imports and restores do: a few seconds.
 const STEPS_MANY_MAX: usize = 4 * STEPS_MAX;
@@ -25,16 +25,17 @@ const STEPS_MANY_MAX: usize = 4 * STEPS_MAX;
 const QUERY_STEPS: usize = 50;
 /// Bytes of an object that are read in a step's time.
 const BYTES_A_STEP: u64 = 32;
-/// LIMIT: those of one series that a room takes. One that is counted is followed from its start by each
-/// booking after it, though nothing of it is ahead: four decades of days are taken.
+/// LIMIT: those of one series that a room takes. One that is counted is followed from its start by
+/// each booking after it, though nothing of it is ahead: four decades of days are taken.
 pub(super) const SERIES_STEPS_MAX: usize = 50_000;
-/// How far apart times are at most for which a series is followed together: those of each month are.
+/// How far apart times are at most for which a series is followed together: those of each month
+/// are.
 const APART: SignedDuration = SignedDuration::from_hours(32 * 24);
 
 /// An object of a room's calendar, with its times.
 pub(super) type Timed = (CalendarObject, Schedule, Zones);
 
-/// One that was read.
+/// A booking that has been read.
 struct Known {
     /// What was read: it may be another in the same transaction.
     hash: [u8; 32],
@@ -44,8 +45,8 @@ struct Known {
     busy: Option<(Range<Timestamp>, Vec<Range<Timestamp>>)>,
 }
 
-/// What a transaction has seen of what stands in rooms, and in how many steps it may go on. All that
-/// it looks at counts together, and nothing is read or followed twice that need not be.
+/// What a transaction has seen of what stands in rooms, and in how many steps it may go on. All
+/// that it looks at counts together, and nothing is read or followed twice that need not be.
 pub(crate) struct BookingWork {
     pub(super) steps_left: usize,
     /// Whether it puts many objects there.
@@ -82,7 +83,7 @@ impl BookingWork {
     }
 }
 
-/// What stands in the calendars of a room, but for one UID.
+/// The meetings in the calendars of a room, but for one UID.
 pub(super) struct Bookings {
     pub(super) calendars: Vec<Collection>,
     pub(super) but: String,

@@ -83,8 +83,8 @@ impl ReadTx<'_> {
 impl AccountTx<'_, '_> {
     /// What is stored of components: the bytes that were put, where they say the same.
     pub(super) fn prepare_copy(&self, calendar: &Component) -> Result<PreparedObject> {
-        // R-CAL-5: large attachments are left out where a meeting arrives, and refused where somebody puts
-        // one. What stands there already stays, whatever the limit has become.
+        // R-CAL-5: large attachments are left out where a meeting arrives, and refused where
+        // somebody puts one. What stands there already stays, whatever the limit has become.
         let attachment_bytes_max = u64::MAX;
         let limits = ObjectLimits { attachment_bytes_max, ..self.settings.scheduling.objects };
         PreparedObject::calendar(calendar.render(), &limits).map_err(|fault| of_fault(&fault))
@@ -100,7 +100,7 @@ impl AccountTx<'_, '_> {
         self.write_copy_into(known, calendar, tag, None)
     }
 
-    /// The same with the calendar for what is new, by its name.
+    /// Like `write_copy`, with the name of the calendar that new objects go into.
     pub(super) fn write_copy_into(
         &mut self,
         known: Option<&Known>,

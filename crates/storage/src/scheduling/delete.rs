@@ -1,4 +1,5 @@
-//! DELETE of a meeting (RFC 6638 §3.2.3.2).
+//! DELETE of a meeting (RFC 6638 §3.2.3.2): the organizer's tells attendees that it is cancelled,
+//! an attendee's tells the organizer that they decline.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +12,16 @@ use crate::collection::{Collection, CollectionRights};
 use crate::object::Condition;
 use crate::{AccountTx, Result, WriteTx};
 
-/// LIMIT: meetings of a calendar whose end is told, the last ones; together they are bound as one is.
+/// LIMIT: meetings of a calendar whose end is told, the last ones; together they are bound as one
+/// is.
 const MEETINGS_MAX: i64 = 1_000;
 
 /// Whether an organizer hears of an attendee who deletes a meeting (RFC 6638 §8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answering {
-    /// They are told that the attendee will not come.
+    /// The organizer is told that the attendee will not come.
     Reply,
-    /// They are told nothing.
+    /// The others are not told.
     Silent,
 }
 
@@ -68,8 +70,8 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// [`delete_collection`](Self::delete_collection) of a calendar with all that follows for others.
-    /// After [`lock_meetings_of`](crate::WriteTx::lock_meetings_of).
+    /// [`delete_collection`](Self::delete_collection) of a calendar with all that follows for
+    /// others. After [`lock_meetings_of`](crate::WriteTx::lock_meetings_of).
     ///
     /// DEVIATION(RFC 6638 §3.2.3.2): of meetings that are over nobody hears, nor of more than there
     /// is room for.

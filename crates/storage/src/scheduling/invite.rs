@@ -13,7 +13,7 @@ use crate::{AccountTx, Result};
 
 /// What became of a message.
 pub(super) struct Delivered {
-    /// For SCHEDULE-STATUS.
+    /// The status code for the SCHEDULE-STATUS parameter (RFC 6638 §3.2.9).
     pub(super) status: &'static str,
     /// What a room answers at once.
     pub(super) answer: Option<RoomAnswer>,
@@ -60,8 +60,8 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same of a message that is written so. R-CAL-5: inline attachments that are too large are
-    /// left out of the copy; a mail has them.
+    /// Takes a message that has been read from iTIP. R-CAL-5: inline attachments that are too large
+    /// are left out of the copy; a mail has them.
     pub(super) fn take_message(
         &mut self,
         arrived: &Message,

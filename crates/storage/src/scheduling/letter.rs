@@ -21,34 +21,34 @@ const UID_BYTES_MAX: usize = 1_000;
 /// A calendar message on its way to an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CalendarLetter {
-    /// Whose word it is: an address of the account's, as the calendar names it.
+    /// The sender: an address of the account's, as the calendar names it.
     pub from: String,
-    /// Their name; may be empty.
+    /// The name of the sender; may be empty.
     pub from_name: String,
-    /// To whom.
+    /// The address that the letter goes to.
     pub to: String,
-    /// METHOD.
+    /// The METHOD of the message (RFC 5546 §1.4).
     pub method: &'static str,
     /// PARTSTAT of an answer.
     pub answer: Option<String>,
     /// Whether it changes what was sent before.
     pub is_update: bool,
-    /// SUMMARY
+    /// The SUMMARY of the meeting.
     pub title: String,
     /// When it is, for people.
     pub when: String,
-    /// LOCATION
+    /// The LOCATION of the meeting.
     pub place: String,
-    /// The VCALENDAR.
+    /// The VCALENDAR, as bytes.
     pub calendar: Vec<u8>,
 }
 
 /// Makes mail of calendar messages.
 pub trait Letters: Send + Sync {
-    /// The whole message, all of it ASCII.
+    /// Composes the whole message, all of it ASCII.
     fn compose(&self, letter: &CalendarLetter, now: Timestamp) -> Vec<u8>;
 
-    /// The same that invites somebody elsewhere to a calendar.
+    /// Composes the letter that invites somebody elsewhere to a calendar.
     fn compose_share(&self, letter: &ShareLetter, now: Timestamp) -> Vec<u8>;
 
     /// Where people without an account here find the attachment that this token leads to; `None`

@@ -51,8 +51,8 @@ impl WriteTx<'_> {
         self.lock_meeting_with(owner, None, (collection, name), object)
     }
 
-    /// The same of a PUT into a collection as it is seen, a COPY or a MOVE: where it is a guest's calendar, with
-    /// the guest, whose alarms name their account.
+    /// The same of a PUT into a collection as it is seen, a COPY or a MOVE: where it is a guest's
+    /// calendar, with the guest, whose alarms name their account.
     pub fn lock_place(
         &mut self,
         collection: &Collection,

@@ -1,8 +1,8 @@
 //! Calendar messages that come by mail (RFC 6047), after the mail itself was stored.
 //!
 //! What they change is the calendar of whom the mail was for, and of answers the copies of others
-//! here. RFC 6047 §3: nobody speaks for another, so the author of the mail, whom its reception found
-//! to be who they say, must be who the message is from.
+//! here. RFC 6047 §3: nobody speaks for another, so the author of the mail, whom its reception
+//! found to be who they say, must be who the message is from.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +25,11 @@ const MAIL_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// What mail with calendar messages may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailedInvitations {
-    /// Nothing.
+    /// Mail changes no calendar.
     Nothing,
     /// Meetings that stand in the calendar already: answers, changes and cancellations.
     Known,
-    /// It brings new ones, too.
+    /// Mail may bring new meetings, too.
     All,
 }
 
@@ -39,16 +39,17 @@ pub struct CalendarMail {
     message: Message,
     text: Vec<u8>,
     author: String,
-    /// It invites nobody and answers nobody.
+    /// It is published and not sent to anybody: it invites nobody and answers nobody.
     is_public: bool,
-    /// It says what it wants (RFC 5546 §1.4).
+    /// It has a METHOD that says what it wants (RFC 5546 §1.4).
     is_itip: bool,
-    /// What stands in the mail besides says the same.
+    /// The mail has no other text that says something else.
     is_all_there_is: bool,
 }
 
 impl CalendarMail {
-    /// Whether it is worth looking at a mail, which has not been read yet; spam changes no calendar.
+    /// Whether it is worth looking at a mail, which has not been read yet; spam changes no
+    /// calendar.
     pub fn is_likely(mail: &[u8], placement: Placement) -> bool {
         // Every program that sends them writes it in this case.
         placement == Placement::Inbox
@@ -104,7 +105,7 @@ impl CalendarMail {
         &self.author
     }
 
-    /// What it is about.
+    /// The calendar object that the message is about.
     pub(super) fn object(&self) -> &CalendarObject {
         &self.message.object
     }
@@ -120,7 +121,7 @@ impl CalendarMail {
         mail_address(&user).map(|address| address.normal_text())
     }
 
-    /// Whether the author is whom the message is from.
+    /// Whether the author of the mail is the one the message has to come from.
     fn is_authentic(&self) -> bool {
         let author = Users::new(&[&self.author]);
         if self.is_public {
@@ -260,8 +261,8 @@ impl WriteTx<'_> {
 
 impl Store {
     /// Applies the calendar message of a stored mail, if it has one, for those it was for. `domain`
-    /// is that of its author, who was found to be of it; an account's script may have wishes. What fails is told to the log: the mail is
-    /// there.
+    /// is that of its author, who was found to be of it; an account's script may have wishes. What
+    /// fails is told to the log: the mail is there.
     pub async fn take_calendar_mail(
         &self,
         accounts: Vec<(AccountId, Option<Vec<CalendarWishes>>)>,

@@ -21,7 +21,8 @@ pub(super) struct CalendarPart {
     pub(super) is_text: bool,
 }
 
-/// Those of a mail, in order; one more than are looked at shows that there are too many.
+/// The calendar parts of a mail, in order; one more than are looked at shows that there are too
+/// many.
 pub(super) fn parts_of(mail: &[u8], index: &PartIndex, reading: &Limits) -> Vec<CalendarPart> {
     let leaves = index.iter().map(|(_, part)| part);
     let found = leaves.filter_map(|part| {

@@ -53,19 +53,20 @@ use ical::scheduling::{Scene, Users};
 use crate::object::ObjectLimits;
 use crate::{ObjectFault, StorageError, WriteTx};
 
-/// LIMIT: bytes of a meeting, as often as there are people in it: each of them gets a message, and a
-/// copy if they are here, in one transaction for which all others wait.
+/// LIMIT: bytes of a meeting, as often as there are people in it: each of them gets a message, and
+/// a copy if they are here, in one transaction for which all others wait.
 const MESSAGES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// PRODID of what the server writes.
 const PRODUCT: &str = "-//Posthorn//EN";
 
-/// What scheduling is bound by.
+/// The bounds on scheduling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchedulingSettings {
     /// What an object that the server writes may cost.
     pub objects: ObjectLimits,
-    /// Attendees of one component (RFC 4791 §5.2.9), also of invitations that come by mail. Default 500.
+    /// Attendees of one component (RFC 4791 §5.2.9), also of invitations that come by mail. Default
+    /// 500.
     pub attendees_max: usize,
     /// What mail with calendar messages may change.
     pub mailed: MailedInvitations,
@@ -84,17 +85,17 @@ impl Default for SchedulingSettings {
 
 /// How a message fared (RFC 6638 §3.2.9).
 mod status {
-    /// It was sent, and no more is known.
+    /// The message was sent; whether it arrived is not known.
     pub(super) const SENT: &str = "1.1";
-    /// It was delivered.
+    /// The message was delivered.
     pub(super) const DELIVERED: &str = "1.2";
     /// It was done, and a parameter of an unknown value passed over (RFC 5546 §3.6).
     pub(super) const IGNORED_PARAMETER: &str = "2.3";
-    /// There is no such person.
+    /// There is no such calendar user.
     pub(super) const UNKNOWN_USER: &str = "3.7";
-    /// It is not for who sent it to say.
+    /// The sender has no authority to say this of the meeting.
     pub(super) const NO_AUTHORITY: &str = "3.8";
-    /// It could not be delivered.
+    /// The message could not be delivered.
     pub(super) const FAILED: &str = "5.1";
 }
 
@@ -122,7 +123,7 @@ fn is_of_one_calendar(error: &StorageError) -> bool {
     )
 }
 
-/// Of what the server made itself, of what it took.
+/// The error for an object made by the server from one that it had accepted.
 fn of_fault(fault: &ObjectFault) -> StorageError {
     match *fault {
         ObjectFault::TooBig { limit_bytes } => {

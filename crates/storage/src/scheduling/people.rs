@@ -1,4 +1,4 @@
-//! Calendar users (RFC 5545 §3.3.3): whom an address means.
+//! Calendar users (RFC 5545 §3.3.3): which account or outside address a calendar address means.
 
 use ical::scheduling::Users;
 use ids::AccountId;
@@ -9,11 +9,11 @@ use crate::{Address, ReadTx, Result};
 /// Where somebody is reached.
 #[derive(Debug)]
 pub(super) enum Reach {
-    /// In a calendar of ours.
+    /// They get messages in the calendars of this account.
     Here(AccountId),
-    /// By mail.
+    /// They get messages by mail, at this address.
     Mail(Address),
-    /// Nowhere.
+    /// Messages cannot reach them.
     Nowhere,
 }
 
@@ -39,12 +39,12 @@ impl ReadTx<'_> {
         }
     }
 
-    /// The same, to be compared with.
+    /// The calendar user addresses of an account, normalised for comparison.
     pub(crate) fn calendar_users(&mut self, account: AccountId) -> Result<Users> {
         Ok(Users::new(&self.calendar_addresses(account)?))
     }
 
-    /// Where the one of this address is reached.
+    /// How the user of this address is reached.
     pub(super) fn reach(&mut self, user: &str) -> Result<Reach> {
         let Some(address) = mail_address(user) else { return Ok(Reach::Nowhere) };
         let found = self.sql.query_one(

@@ -1,4 +1,5 @@
-//! PUT of a meeting (RFC 6638 §3.2.3.1).
+//! PUT of a meeting (RFC 6638 §3.2.3.1): the object is written, and the messages that follow from
+//! the change are delivered to calendars here or queued for mail, in one transaction.
 
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ struct Change<'c> {
     new: Option<&'c CalendarObject>,
     was: Role,
     is: Role,
-    /// Of what comes.
+    /// The size of the new object in bytes.
     size_bytes: u64,
 }
 
@@ -50,7 +51,7 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same of what everybody is to see of it.
+    /// Like `put_scheduled`, for the part of the object that everybody is to see.
     pub(crate) fn put_shared(
         &mut self,
         collection: &Collection,
@@ -73,7 +74,7 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// The same of what may be put as far as it is no meeting.
+    /// Puts an object that is no meeting, after it was found that it may be put.
     fn put_ready(
         &mut self,
         collection: &Collection,
@@ -148,8 +149,8 @@ impl AccountTx<'_, '_> {
         CalendarObject::of(new?.with_managed_of(old, limits)?).ok()
     }
 
-    /// Whether more people are in a part of a meeting than may be. What delegates came to meanwhile,
-    /// its organizer's program may go on with.
+    /// Whether more people are in a part of a meeting than may be. What delegates came to
+    /// meanwhile, its organizer's program may go on with.
     fn has_too_many(&self, old: Option<&CalendarObject>, new: &CalendarObject) -> bool {
         let max = self.settings.scheduling.attendees_max;
         most_attendees(new) > max.max(old.map_or(0, most_attendees))
@@ -312,7 +313,7 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Writes what was put, or what came of it.
+    /// Writes the object that was put, or as scheduling changed it.
     fn finish_put(
         &mut self,
         collection: &Collection,
@@ -338,8 +339,8 @@ impl AccountTx<'_, '_> {
     }
 }
 
-/// What is said of those for whom a message was to be forced that there is not, beside how what they
-/// were sent fared.
+/// What is said of those for whom a message was to be forced that there is not, beside how what
+/// they were sent fared.
 fn ignored_forces(
     put: Option<&CalendarObject>,
     property: &str,
@@ -363,7 +364,7 @@ fn ignored_forces(
     said.collect()
 }
 
-/// Attendees of the part that has most of them.
+/// The number of attendees of the component that has most of them.
 pub(super) fn most_attendees(object: &CalendarObject) -> usize {
     let each = object.parts().map(|part| part.lines_named("ATTENDEE").count());
     each.max().unwrap_or_default()

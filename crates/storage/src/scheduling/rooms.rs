@@ -17,17 +17,17 @@ use crate::object::{Object, PreparedObject};
 use crate::sql::Value;
 use crate::{Account, AccountTx, ReadTx, Result, StorageError, WriteTx};
 
-/// LIMIT: how far ahead a series is looked at that does not end, or has too many instances, from now
-/// or from where it begins. Two endless ones that have not met in five years may meet after.
+/// LIMIT: how far ahead a series is looked at that does not end, or has too many instances, from
+/// now or from where it begins. Two endless ones that have not met in five years may meet after.
 pub(super) const AHEAD: SignedDuration = SignedDuration::from_hours(5 * 366 * 24);
 /// LIMIT: instances of a series that are looked at one by one: every day of those years.
 const INSTANCES_MAX: usize = 2_000;
 
 /// What a room makes of an invitation.
 pub(super) struct Booking {
-    /// What stands in its calendar; nothing where it is declined.
+    /// The room's own copy of the meeting; `None` where it is declined.
     pub(super) copy: Option<Component>,
-    /// What the organizer is told.
+    /// The reply to the organizer.
     pub(super) reply: Option<Outgoing>,
 }
 
@@ -109,8 +109,8 @@ impl AccountTx<'_, '_> {
         Ok(Booking { copy, reply })
     }
 
-    /// Whether what stands in a calendar of the room takes its time there, as far as what it is does
-    /// anywhere.
+    /// Whether what stands in a calendar of the room takes its time there, as far as what it is
+    /// does anywhere.
     pub(super) fn takes_room(
         &mut self,
         calendar: &Collection,
@@ -146,8 +146,8 @@ impl AccountTx<'_, '_> {
         bookings.meet(self, &(asked, schedule, zones), &mut { INSTANCES_MAX })
     }
 
-    /// The same of what comes from a calendar of the room that takes no time into one that does,
-    /// where `replaced` goes.
+    /// Whether the room has something else then, for an object that comes from a calendar that
+    /// takes no time into one that does, where `replaced` goes.
     pub(crate) fn is_double_booked_by_transfer(
         &mut self,
         (from, object): (&Collection, &Object),
@@ -171,8 +171,8 @@ impl AccountTx<'_, '_> {
         bookings.meet(self, &asked, &mut { INSTANCES_MAX })
     }
 
-    /// The same of all that a calendar of the room holds, which took no time and is to take it, where
-    /// the calendar `without` goes.
+    /// Whether the room has something else at the times of all that a calendar holds, which took no
+    /// time and is to take it, where the calendar `without` goes.
     pub(crate) fn is_double_booked_by_opening(
         &mut self,
         calendar: &Collection,
@@ -249,9 +249,9 @@ fn is_cancelled(part: &Component) -> bool {
     part.line("STATUS").is_some_and(|line| line.value().trim().eq_ignore_ascii_case("CANCELLED"))
 }
 
-/// What is found of a series: in all that is ahead of it where it ends and that is not too much, else
-/// in the years from now, or from where it begins. `None` where that is too much as well. What it takes
-/// is taken from the steps that are left.
+/// What is found of a series: in all that is ahead of it where it ends and that is not too much,
+/// else in the years from now, or from where it begins. `None` where that is too much as well. What
+/// it takes is taken from the steps that are left.
 pub(super) fn look_ahead<T>(
     all: &Occurrences,
     now: Timestamp,
@@ -273,8 +273,8 @@ pub(super) fn look_ahead<T>(
     found.find(|found| found.len() <= INSTANCES_MAX)
 }
 
-/// Whether what is of this kind takes the time of a room there. What is `booked` does, whatever is said
-/// of the calendar that it stands in.
+/// Whether what is of this kind takes the time of a room there. What is `booked` does, whatever is
+/// said of the calendar that it stands in.
 pub(super) fn counts(
     collection: &Collection,
     component: Components,

@@ -29,13 +29,13 @@ pub struct CalendarWishes {
 /// What became, or would become, of a calendar message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CalendarFate {
-    /// Nothing, for this reason.
+    /// Nothing was done, for this reason.
     Nothing(&'static str),
     /// Something new stands in a calendar.
     Added,
     /// Something that stood there was changed, cancelled or removed.
     Updated,
-    /// It cannot be done, for this reason.
+    /// Nothing can be done, for this reason.
     Failed(&'static str),
 }
 

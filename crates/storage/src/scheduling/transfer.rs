@@ -8,30 +8,30 @@ use crate::{AccountTx, CollectionRights, Result};
 /// An object that is brought elsewhere in its account.
 #[derive(Debug, Clone, Copy)]
 pub struct Transfer<'t> {
-    /// Whether it leaves where it was.
+    /// Whether the object is copied or moved.
     pub kind: TransferKind,
-    /// Where it is.
+    /// The collection that it comes from.
     pub from: &'t Collection,
-    /// It.
+    /// The object.
     pub object: &'t Object,
-    /// Where it comes to.
+    /// The collection that it goes to.
     pub to: &'t Collection,
-    /// Its name there.
+    /// The name at the target.
     pub name: &'t str,
 }
 
 /// Whether an object leaves where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferKind {
-    /// It stays there, too.
+    /// A copy: the object also stays where it was.
     Copy,
-    /// It is gone from there.
+    /// A move: the object leaves its place.
     Move,
 }
 
 impl AccountTx<'_, '_> {
-    /// [`copy_object`](Self::copy_object) or [`move_object`](Self::move_object) with all that follows
-    /// for others. After [`lock_place`](crate::WriteTx::lock_place) of the destination.
+    /// [`copy_object`](Self::copy_object) or [`move_object`](Self::move_object) with all that
+    /// follows for others. After [`lock_place`](crate::WriteTx::lock_place) of the destination.
     pub fn transfer_scheduled(
         &mut self,
         transfer: &Transfer<'_>,

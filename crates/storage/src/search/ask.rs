@@ -1,4 +1,5 @@
-//! Asking the index of an account.
+//! Questions to the search index of an account: which messages hold words or phrases, per field.
+//! The answer may miss messages that are not indexed yet, and says which those are.
 
 use ids::{AccountId, CollectionId, ContentId};
 use textindex::{Asked, Field, Head, Needle, UNKNOWN, What, search};
@@ -46,12 +47,12 @@ impl SearchField {
     }
 }
 
-/// Something sought in a field.
+/// A text or word sought in a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchTerm {
-    /// Where.
+    /// The field that is searched.
     pub field: SearchField,
-    /// What.
+    /// The words or phrase.
     pub sought: Sought,
 }
 
@@ -70,7 +71,7 @@ pub enum Sought {
 /// What the index of an account says of its contents.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Found {
-    /// Ascending.
+    /// Ids of the contents that match, ascending.
     contents: Vec<i64>,
     /// By term: how often it stands in each of `contents`.
     counts: Vec<Vec<u16>>,
@@ -166,8 +167,8 @@ fn in_order<T: Copy>(values: &[T], order: &[usize]) -> Vec<T> {
 
 impl ReadTx<'_> {
     /// What the index of the account that has `mailbox` says of `terms`; asked
-    /// [whether](Asked::Whether) they stand in a content, it counts no further than it has to. Its cost is that of the
-    /// account's index, whatever else the store holds.
+    /// [whether](Asked::Whether) they stand in a content, it counts no further than it has to. Its
+    /// cost is that of the account's index, whatever else the store holds.
     pub fn search(
         &mut self,
         mailbox: CollectionId,
@@ -237,7 +238,7 @@ fn accepts(term: &SearchTerm) -> Accepts<'_> {
     }
 }
 
-/// Of the counts of each needle, those of each term.
+/// From the counts of each needle, the counts of each term.
 fn by_term(terms: &[SearchTerm], counts: Vec<Vec<u16>>) -> Vec<Vec<u16>> {
     let mut counts = counts.into_iter();
     terms

@@ -16,7 +16,7 @@ pub(crate) struct SearchCache {
 #[derive(Debug, Default)]
 struct Kept {
     segments: HashMap<i64, Slot>,
-    /// Counts searches.
+    /// The number of searches so far, as a clock for eviction.
     tick: u64,
     bytes: usize,
 }

@@ -1,4 +1,4 @@
-//! The rows of the index.
+//! The rows of the search index: segments with their heads, and the blocks of each.
 
 use ids::AccountId;
 use textindex::{Corrupt, EachKeys, Head, Source};

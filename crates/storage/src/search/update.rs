@@ -1,4 +1,4 @@
-//! Bringing the index of an account up to date.
+//! Brings the search index of an account up to date: reads new messages and writes segments.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ const MESSAGES: usize = 2_000;
 /// LIMIT: bytes of messages read at once, one message at least.
 const READ_BYTES: u64 = 1024 * 1024;
 
-/// What one call indexed.
+/// How much one call indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Indexed {
     /// Messages that are in the index now.
@@ -38,7 +38,7 @@ struct New {
 /// What is to be done for an account.
 #[derive(Debug, Default)]
 struct Plan {
-    /// By mailbox, then by UID.
+    /// The new contents, by mailbox and UID.
     new: Vec<New>,
     /// Mailboxes of which nothing is left behind `new`, and their last UIDs.
     whole: Vec<(CollectionId, Uid)>,
@@ -155,9 +155,9 @@ fn index(store: &Store, account: AccountId, plan: &Plan) -> Result<u64> {
 /// What is there of a content.
 enum Text {
     Read(Box<Content>),
-    /// It cannot be read: searches will say so.
+    /// The content cannot be read: searches will report it.
     Damaged,
-    /// It was erased meanwhile and needs no index.
+    /// The content was erased meanwhile, and needs no index.
     Erased,
 }
 

@@ -1,4 +1,5 @@
-//! Which accounts have something to be indexed, or sort keys to be stored: a hint in memory, made complete by looking.
+//! Which accounts have something to be indexed, or sort keys to be stored: a hint in memory, made
+//! complete by looking.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,12 +15,12 @@ const ACCOUNTS_MAX: usize = 100_000;
 /// An account waits until nothing came for so long, so that one segment is written for all that
 /// came, and so that indexing does not take its share of the machine while mail pours in.
 const PAUSE_SECS: i64 = 3;
-/// It waits no longer than this.
+/// The longest that a message waits for others to be indexed with.
 const WAIT_SECS_MAX: i64 = 60;
-/// So many do not wait: until they are indexed, a search reads them.
+/// With this many messages an account does not wait: until they are indexed, a search reads them.
 const MESSAGES_MAX: u64 = 20_000;
 
-/// What waits of one account.
+/// The messages of one account that wait to be indexed.
 #[derive(Debug, Clone, Copy)]
 struct Backlog {
     messages: u64,

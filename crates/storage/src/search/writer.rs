@@ -16,7 +16,7 @@ const FLUSH_BYTES: usize = 1024 * 1024;
 pub(super) struct Change {
     /// The segments the account has; if it has others by now, somebody else was faster.
     pub(super) known: Vec<i64>,
-    /// Which of them go.
+    /// The segments that this one replaces.
     pub(super) replaced: Vec<i64>,
     /// Contents of those that the account had no more; if it has one again, nothing changes.
     pub(super) gone: Vec<i64>,
@@ -28,7 +28,7 @@ pub(super) struct Change {
 pub(super) struct SegmentWriter<'s> {
     store: &'s Store,
     account: AccountId,
-    /// Once something of it is stored.
+    /// The id of the segment, once its first rows are stored.
     id: Option<i64>,
     blocks: Vec<(i64, Block)>,
     waiting_bytes: usize,

@@ -1,4 +1,5 @@
-//! The rows of stored keys.
+//! The rows in which sort keys are stored: one block for a run of messages, read at once in place
+//! of their contents.
 
 use ids::CollectionId;
 
@@ -6,7 +7,8 @@ use super::columns::{Kind, SortKeys};
 use crate::sql::{Sql, Value};
 use crate::{Result, StorageError};
 
-/// Of what columns hold: it changes with their layout, and with what is computed from a message.
+/// The version of the stored columns: it changes with their layout, and with what is computed from
+/// a message.
 pub(super) const VERSION: i64 = 1;
 /// LIMIT: messages whose keys one transaction reads, about.
 const READ_MESSAGES: u64 = 64 * 1024;

@@ -1,4 +1,4 @@
-//! The keys of a mailbox, column by column.
+//! The sort keys of a mailbox as columns, one entry per message.
 
 use ids::Uid;
 use message::varint::{push_varint, take_varint, unzigzag, zigzag};
@@ -55,7 +55,7 @@ impl Kind {
         Self::Threads,
     ];
 
-    /// Its number in rows of the database.
+    /// The number of the column in database rows.
     pub(super) fn number(self) -> i64 {
         Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default() as i64
     }
@@ -265,7 +265,7 @@ impl Rows {
         Self::after(SortKeys { texts: texts.collect(), threads, ..SortKeys::default() })
     }
 
-    /// What was known before these.
+    /// The keys that were known before these were added.
     pub(super) fn known(&self) -> &SortKeys {
         &self.keys
     }

@@ -37,14 +37,14 @@ pub struct MailboxKeys {
 enum RowsOf {
     /// In the place of their sequence number.
     Seq,
-    /// By sequence number less one.
+    /// The row of each message, by sequence number less one.
     Table(Vec<u32>),
     /// In the place that their sequence number has among these.
     Few(Vec<u32>),
 }
 
 impl MailboxKeys {
-    /// The columns.
+    /// The sort keys, column by column.
     pub fn keys(&self) -> &SortKeys {
         &self.keys
     }
@@ -62,7 +62,7 @@ impl MailboxKeys {
 
 /// How the keys in memory suffice for a snapshot.
 enum Cover {
-    /// All of it.
+    /// Every message of the snapshot has its keys.
     Whole(RowsOf),
     /// All but messages newer than any known: those from this sequence number on.
     From(u32),

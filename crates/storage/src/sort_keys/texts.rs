@@ -62,7 +62,7 @@ impl Texts {
 pub(super) struct TextColumn {
     /// The distinct texts, ascending; the empty one is always the first.
     distinct: Texts,
-    /// By row.
+    /// The rank of each row's text.
     ranks: Vec<u32>,
 }
 

@@ -7,13 +7,13 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use message::KeysView;
 use message::varint::{push_varint, take_varint};
 
-/// No message id.
+/// The number that stands for no message id.
 const NONE: u32 = u32::MAX;
 
 /// What THREAD needs of a message. Ids are numbers below [`super::SortKeys::message_ids`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadRow<'k> {
-    /// Its Message-ID, where it has a valid one.
+    /// The number of its Message-ID, where it has a valid one.
     pub id: Option<u32>,
     /// The Message-IDs of its references, oldest first.
     pub ancestors: &'k [u32],

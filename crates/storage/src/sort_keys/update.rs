@@ -1,7 +1,8 @@
 //! Storing keys behind deliveries, in blocks that grow with the mailbox.
 //!
-//! Who reads gets the newest messages, too few for a block, one by one. Four blocks of a size become
-//! one, so that each message is written anew a few times and the blocks of a mailbox are few.
+//! Who reads gets the newest messages, too few for a block, one by one. Four blocks of a size
+//! become one, so that each message is written anew a few times and the blocks of a mailbox are
+//! few.
 
 use ids::{AccountId, CollectionId, Uid};
 
@@ -25,9 +26,9 @@ impl Default for Sizes {
     }
 }
 
-/// So many blocks of a size become one.
+/// How many blocks of one size are merged into one of the next.
 const FAN: usize = 4;
-/// Of so many messages of a block one may be gone.
+/// A block is rewritten when more than one in so many of its messages is gone.
 const GONE_SHARE: u64 = 8;
 
 /// Accounts with a mailbox of which enough for a block may be new.
@@ -47,7 +48,7 @@ pub(crate) fn accounts_behind(sql: &mut (dyn Sql + '_), sizes: &Sizes) -> Result
 pub(super) struct Change {
     /// All there are; if there are others by now, somebody else was faster.
     pub(super) known: Vec<i64>,
-    /// Those that go.
+    /// The blocks that this one replaces.
     pub(super) replaced: Vec<i64>,
     /// The range of the one in their place, and its keys.
     pub(super) block: Option<((i64, i64), SortKeys)>,

@@ -1,8 +1,9 @@
 //! What of a message goes along with what was claimed of it: one copy for all of them.
 //!
-//! A list may have any number of recipients, and claims are on the way of everything that is written;
-//! so what a claim looks at is bounded, in rows and not in what is found. Each begins behind what was
-//! claimed of the message: what one does not see another does, which begins elsewhere.
+//! A list may have any number of recipients, and claims are on the way of everything that is
+//! written; so what a claim looks at is bounded, in rows and not in what is found. Each begins
+//! behind what was claimed of the message: what one does not see another does, which begins
+//! elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub(super) const LOOK: &str = "SELECT ordinal, CASE WHEN held = 0 AND owner = 0 
      THEN destination ELSE '' END FROM spool_recipient \
      WHERE spool_id = ?1 AND ordinal > ?3 AND ordinal < ?4 ORDER BY ordinal LIMIT ?5";
 
-/// One by one: a statement costs little there.
+/// SQLite takes entries one by one: a statement costs little there.
 const TAKE_SQLITE: &str = "UPDATE spool_recipient SET owner = ?1 \
      WHERE spool_id = ?2 AND ordinal = CAST(?3 AS BIGINT) AND held = 0 AND owner = 0 AND due <= ?4 \
      RETURNING spool_id, ordinal, forward_path, parameters, attempts, warned, answer, attempted";
@@ -45,8 +46,8 @@ type Place = (i64, String);
 
 impl WriteTx<'_> {
     /// Claims what else of these messages is due and goes the same way, as `goes_along` says of a
-    /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients; one that
-    /// cannot be read is put off, as [`super::damage`] says.
+    /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients; one
+    /// that cannot be read is put off, as [`super::damage`] says.
     ///
     /// # Errors
     /// As of the storage.

@@ -1,4 +1,4 @@
-//! What operators do to the spool.
+//! Changes that operators make to the spool: recipients are held, released, retried or removed.
 
 use ids::{SpoolId, Timestamp};
 
@@ -7,16 +7,16 @@ use super::{SpoolFilter, TraceEvent};
 use crate::sql::{Row, Value};
 use crate::{Result, WriteTx};
 
-/// What is done to messages.
+/// A change that an operator makes to recipients in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpoolChange {
-    /// They stay where they are until they are released.
+    /// Recipients stay in the spool, untried, until they are released.
     Hold,
-    /// They go on.
+    /// Held recipients are tried again.
     Release,
     /// They are tried now, whenever they are due; those that are held for later are not.
     Retry,
-    /// They are gone; nobody is told.
+    /// Recipients are removed, and nobody is told.
     Remove,
 }
 

@@ -1,4 +1,4 @@
-//! Taking recipients that are due into one's own hands.
+//! Claims: a daemon takes recipients that are due into its hands, so that no other tries them.
 
 use std::collections::BTreeMap;
 
@@ -11,48 +11,48 @@ use super::{MailParameters, RcptParameters, Urgency};
 use crate::sql::{Dialect, Row, Value};
 use crate::{ReadTx, Result, WriteTx};
 
-/// What to claim.
+/// Which recipients a daemon claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// Who claims.
+    /// The daemon that claims.
     pub daemon: QueueDaemonId,
-    /// Where the recipients are.
+    /// The destination that the recipients are at.
     pub destination: String,
-    /// At most so many recipients.
+    /// The most recipients to claim.
     pub limit: usize,
 }
 
 /// A message with those of its recipients that were claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedMessage {
-    /// Its number in the spool.
+    /// The id of the spool entry.
     pub id: SpoolId,
-    /// Who submitted it.
+    /// The account that submitted the message; `None`: it came from elsewhere.
     pub account: Option<AccountId>,
     /// MAIL FROM; empty for the null sender.
     pub reverse_path: String,
     /// The parameters of MAIL FROM.
     pub parameters: MailParameters,
-    /// Its text.
+    /// The content of the message.
     pub content: ContentId,
     /// Bytes of the text.
     pub size_bytes: u64,
     /// When it was accepted.
     pub created: Timestamp,
-    /// When it was to be sent: not before that.
+    /// The instant before which it was not to be sent.
     pub begins: Timestamp,
     /// At least one, in the order of the envelope.
     pub recipients: Vec<ClaimedRecipient>,
 }
 
-/// One recipient in hand.
+/// A recipient that a daemon has claimed to bring the message to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedRecipient {
-    /// Its place in the envelope.
+    /// The place among the recipients of the entry, from 0.
     pub ordinal: i64,
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: String,
-    /// Its parameters.
+    /// The parameters of RCPT TO.
     pub parameters: RcptParameters,
     /// Attempts before this one.
     pub attempts: u32,
@@ -60,8 +60,8 @@ pub struct ClaimedRecipient {
     pub warned: bool,
     /// Whether the sender was told that its deadline is past.
     pub told_deadline: bool,
-    /// What the last attempt came to, or what was said to others where it was put off for that; empty
-    /// before either.
+    /// What the last attempt came to, or what was said to others where it was put off for that;
+    /// empty before either.
     pub answer: String,
     /// When the last attempt was.
     pub attempted: Option<Timestamp>,

@@ -93,8 +93,8 @@ impl WriteTx<'_> {
         self.let_go(daemon, damaged, Fate::Deferred(later))
     }
 
-    /// Gives back what was claimed for its age, and cannot be read. Each sweep finds it again, and the
-    /// log has it from when it was deferred.
+    /// Gives back what was claimed for its age, and cannot be read. Each sweep finds it again, and
+    /// the log has it from when it was deferred.
     pub(super) fn return_damaged(
         &mut self,
         daemon: QueueDaemonId,

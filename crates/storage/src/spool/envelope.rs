@@ -1,8 +1,8 @@
-//! The parameters of an envelope, which reception leaves for who sends the message on, as the columns
-//! `spool.envelope` and `spool_recipient.parameters` have them: objects in JSON.
+//! The parameters of an envelope, which reception leaves for who sends the message on, as the
+//! columns `spool.envelope` and `spool_recipient.parameters` have them: objects in JSON.
 //!
-//! Members are written in the order of the alphabet. One that is missing says nothing, and one that is
-//! not known here means nothing: daemons of two versions read the rows of each other.
+//! Members are written in the order of the alphabet. One that is missing says nothing, and one that
+//! is not known here means nothing: daemons of two versions read the rows of each other.
 
 use ids::{SpoolId, Timestamp};
 use serde::de::DeserializeOwned;
@@ -69,7 +69,8 @@ pub struct MailParameters {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RcptParameters {
-    /// NOTIFY (RFC 3461 §4.1): `NEVER`, or `SUCCESS`, `FAILURE` and `DELAY` with commas between them.
+    /// NOTIFY (RFC 3461 §4.1): `NEVER`, or `SUCCESS`, `FAILURE` and `DELAY` with commas between
+    /// them.
     pub notify: Option<String>,
     /// ORCPT (RFC 3461 §4.2), as it came: in xtext.
     pub orcpt: Option<String>,

@@ -1,4 +1,5 @@
-//! Daemons that work on the queue, and their leases.
+//! Daemons that work on the queue: their numbers and leases. When a lease runs out, what its daemon
+//! holds is free for others.
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
 
@@ -36,8 +37,8 @@ impl WriteTx<'_> {
         if renewed == 0 { Err(lost()) } else { Ok(()) }
     }
 
-    /// Gives a daemon another number, with that lease for both. What it owns under the one it had stays
-    /// its own until that is ended or runs out. [`StorageError::Conflict`] as for renewing.
+    /// Gives a daemon another number, with that lease for both. What it owns under the one it had
+    /// stays its own until that is ended or runs out. [`StorageError::Conflict`] as for renewing.
     pub fn replace_queue_daemon(
         &mut self,
         daemon: QueueDaemonId,

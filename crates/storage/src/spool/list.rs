@@ -1,4 +1,4 @@
-//! The spool as operators see it.
+//! The spool as operators see it: entries, their recipients, and totals.
 
 use ids::{AccountId, SpoolId, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::{ReadTx, Result};
 /// Which messages are meant: those to which all of this applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpoolFilter {
-    /// With this number.
+    /// The entry with this id.
     pub id: Option<SpoolId>,
     /// With this MAIL FROM; empty for the null sender.
     pub reverse_path: Option<String>,
@@ -26,9 +26,9 @@ pub struct SpoolFilter {
 /// A message of the spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolRow {
-    /// Its number.
+    /// The id of the spool entry.
     pub id: SpoolId,
-    /// Who submitted it.
+    /// The account that submitted the message; `None`: it came from elsewhere.
     pub account: Option<AccountId>,
     /// MAIL FROM; empty for the null sender.
     pub reverse_path: String,
@@ -40,22 +40,22 @@ pub struct SpoolRow {
     pub deadline: Option<Timestamp>,
     /// Bytes of its text.
     pub size_bytes: u64,
-    /// Those it has not reached yet.
+    /// The recipients that the message has not reached yet.
     pub recipients: Vec<SpoolRowRecipient>,
 }
 
-/// One recipient of it.
+/// A recipient of a spooled message, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolRowRecipient {
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: String,
-    /// Where it goes.
+    /// The destination of the recipient.
     pub destination: String,
     /// Whether an operator holds it.
     pub held: bool,
     /// Whether a daemon works on it now.
     pub owned: bool,
-    /// Before or behind others.
+    /// Whether it goes before or behind others.
     pub urgency: Urgency,
     /// When it is tried next.
     pub due: Timestamp,
@@ -70,13 +70,14 @@ pub struct SpoolRowRecipient {
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SpoolTotals {
-    /// Messages.
+    /// How many messages there are.
     pub messages: u64,
     /// Recipients that were not tried yet, though their message might go.
     pub fresh: u64,
     /// Recipients of messages that are to be sent later, not tried yet.
     pub scheduled: u64,
-    /// Recipients that were tried or put off for what was said to others, and wait for the next time.
+    /// Recipients that were tried or put off for what was said to others, and wait for the next
+    /// time.
     pub deferred: u64,
     /// Recipients that a daemon works on.
     pub owned: u64,
@@ -84,7 +85,8 @@ pub struct SpoolTotals {
     pub held: u64,
     /// When the oldest message was accepted.
     pub oldest: Option<Timestamp>,
-    /// Since when the first message may go; later than now where all are to be sent later.
+    /// The instant since which the first message may go; later than now where all are to be sent
+    /// later.
     pub since: Option<Timestamp>,
 }
 
@@ -111,7 +113,8 @@ const SELECT: &str = "SELECT s.id FROM spool s WHERE s.id > ?1 AND (?2 = 0 OR s.
      WHERE r.spool_id = s.id AND (?4 = '*' OR r.forward_path = ?4) \
      AND (?5 = '*' OR r.destination = ?5) AND (?6 = 2 OR r.held = ?6)) ORDER BY s.id LIMIT ?8";
 
-/// The first message was accepted first. The last by the index `spool_age`, whose expression this is.
+/// The first message was accepted first. The last by the index `spool_age`, whose expression this
+/// is.
 const WHOLE: &str = "SELECT (SELECT COUNT(*) FROM spool), \
      (SELECT created FROM spool ORDER BY id LIMIT 1), \
      (SELECT MIN(CASE WHEN begins > created THEN begins ELSE created END) FROM spool)";
@@ -120,8 +123,8 @@ const BY_STATE: &str = "SELECT COUNT(CASE WHEN held <> 0 THEN 1 END), \
      COUNT(CASE WHEN held = 0 AND owner <> 0 THEN 1 END), \
      COUNT(CASE WHEN held = 0 AND owner = 0 AND (attempts > 0 OR answer <> '') THEN 1 END), \
      COUNT(*) FROM spool_recipient";
-/// Of those counted as not tried yet. By the index `spool_begins`, which has what `begins <> 0` says.
-/// SQLite knows nothing of how much there is, and takes a cross join as it stands.
+/// Of those counted as not tried yet. By the index `spool_begins`, which has what `begins <> 0`
+/// says. SQLite knows nothing of how much there is, and takes a cross join as it stands.
 pub(super) const SCHEDULED: &str = "SELECT COUNT(*) FROM spool s CROSS JOIN spool_recipient r \
      WHERE r.spool_id = s.id AND s.begins <> 0 AND s.begins > ?1 AND r.held = 0 AND r.owner = 0 AND r.attempts = 0 \
      AND r.answer = ''";

@@ -7,7 +7,8 @@
 //! **Invariants:** a recipient is worked on by the daemon that owns its row and by no other; what
 //! has an end has no row; a message goes in the transaction that ends its last recipient; nobody is
 //! given a message without its parameters: one whose rows cannot be read waits.
-//! **Absent:** schedules (but of what cannot be read), reports to senders and anything of SMTP, which belong to the queue.
+//! **Absent:** schedules (but of what cannot be read), reports to senders and anything of SMTP,
+//! which belong to the queue.
 
 mod along;
 mod change;
@@ -47,7 +48,7 @@ pub use waiting::DestinationBacklog;
 /// An envelope to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolEntry {
-    /// Who submitted it; `None` for mail of the server itself.
+    /// The account that submitted it; `None` for mail of the server itself.
     pub account: Option<AccountId>,
     /// MAIL FROM; empty for the null sender (RFC 5321 §4.5.5).
     pub reverse_path: String,
@@ -57,12 +58,12 @@ pub struct SpoolEntry {
     pub recipients: Vec<SpoolRecipient>,
 }
 
-/// One recipient of a spooled message.
+/// A recipient of a message that is being spooled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolRecipient {
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: String,
-    /// Its parameters.
+    /// The parameters of RCPT TO (NOTIFY, ORCPT).
     pub parameters: RcptParameters,
 }
 
@@ -85,7 +86,7 @@ impl WriteTx<'_> {
         self.spool_on(SpoolTerms::default(), entry, message)
     }
 
-    /// The same on terms of its own.
+    /// Puts a message into the spool on terms of its own.
     ///
     /// # Errors
     /// [`StorageError::Limit`] where the account has as many messages waiting for later as it may;

@@ -11,11 +11,11 @@ use crate::{ReadTx, Result, WriteTx};
 /// Which of the late ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overdue {
-    /// Every one.
+    /// Every late message.
     All,
-    /// Those of which the sender does not know yet.
+    /// Late messages with recipients of whom the sender has not been warned.
     Unwarned,
-    /// Those whose deadline is past, where the sender does not know yet (RFC 2852 §4.1.3).
+    /// Messages whose deadline is past, where the sender does not know yet (RFC 2852 §4.1.3).
     PastDeadline,
 }
 
@@ -27,11 +27,11 @@ pub struct OverdueCursor {
 }
 
 impl OverdueCursor {
-    /// Before all of them.
+    /// The place before every message.
     pub const START: Self = Self { at: Timestamp::from_micros(i64::MIN), id: SpoolId::new(0) };
 }
 
-/// One step of such a search.
+/// One page of the search for late messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverdueSlice {
     /// Late messages with recipients that are neither held nor in anybody's hands.
@@ -115,8 +115,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Claims all free recipients of one message, whenever they are due. `None` where there are none,
-    /// or they cannot be read, and stay as they are.
+    /// Claims all free recipients of one message, whenever they are due. `None` where there are
+    /// none, or they cannot be read, and stay as they are.
     pub fn claim_overdue(
         &mut self,
         daemon: QueueDaemonId,

@@ -1,4 +1,5 @@
-//! What became of recipients in hand.
+//! Settling claimed recipients: what became of each is written, and the claim ends. Only the daemon
+//! that holds the claim can settle.
 
 use ids::{QueueDaemonId, SpoolId, Timestamp};
 
@@ -11,33 +12,33 @@ use crate::{Result, WriteTx};
 /// LIMIT: bytes kept of what a server answered.
 const ANSWER_BYTES_MAX: usize = 1000;
 
-/// What became of one recipient.
+/// The outcome for one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The next server has it, or the mailbox here.
     Delivered,
-    /// It was tried, and is again at that instant.
+    /// An attempt failed; the next one is due at this instant.
     Deferred(Timestamp),
     /// It was not tried, for what was said to others, and is at that instant.
     Postponed(Timestamp),
-    /// It cannot be brought there.
+    /// Delivery failed for good.
     Failed,
     /// It was not tried: it is free again as it was before.
     Untried,
-    /// The same, and its sender was told that it is late.
+    /// It was not tried and is free again; its sender was told that it is late.
     Warned,
-    /// The same, and its sender was told that its deadline is past.
+    /// It was not tried and is free again; its sender was told that its deadline is past.
     ToldDeadline,
 }
 
 /// The outcome of one recipient in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// The message.
+    /// The id of the spool entry.
     pub spool: SpoolId,
     /// The recipient's place in its envelope.
     pub ordinal: i64,
-    /// What became of it.
+    /// The outcome.
     pub fate: Fate,
     /// What the other side said, or why there was none. Safe to show to the sender.
     pub answer: String,

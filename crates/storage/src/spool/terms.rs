@@ -11,9 +11,9 @@ use crate::{ReadTx, Result, StorageError, WriteTx};
 /// Which messages of a destination go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Urgency {
-    /// Before all others.
+    /// It goes before all others.
     Urgent,
-    /// As most are.
+    /// It goes in its turn.
     #[default]
     Normal,
     /// When nothing else is due.
@@ -21,7 +21,7 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    /// That of a priority of RFC 6710. RFC 6710 §5: levels between these are rounded up.
+    /// The urgency of a priority of RFC 6710. RFC 6710 §5: levels between these are rounded up.
     pub const fn of_priority(priority: i8) -> Self {
         match priority {
             1.. => Self::Urgent,
@@ -76,11 +76,11 @@ impl Deadline {
 /// The terms of a message; the default is: at once, like others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpoolTerms {
-    /// Not before this instant.
+    /// The instant before which it is not tried (RFC 4865).
     pub begins: Option<Timestamp>,
     /// Its sender hears, or gets it back, when it is not there by then.
     pub deadline: Option<Timestamp>,
-    /// Before or behind others.
+    /// Whether it goes before or behind others.
     pub urgency: Urgency,
 }
 

@@ -6,16 +6,16 @@ use crate::sql::{Row, Value};
 use crate::trace_digest::TraceLog;
 use crate::{ReadTx, Result, StorageError, WriteTx};
 
-/// What happened to one recipient.
+/// An event on the way of a message to one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TraceEvent {
     /// The next server has it, or the mailbox here.
     Delivered,
-    /// It could not be brought there now.
+    /// An attempt failed, and will be made again.
     Deferred,
-    /// It cannot be brought there.
+    /// Delivery failed for good.
     Failed,
-    /// Its sender was told that it is late.
+    /// The sender was warned that the message is late.
     Warned,
     /// An operator held it.
     Held,
@@ -50,7 +50,7 @@ impl TraceEvent {
     }
 }
 
-/// One event of the trace.
+/// One event on the way of a message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceRow {
     /// The message's number in the spool.
@@ -59,13 +59,13 @@ pub struct TraceRow {
     pub at: Timestamp,
     /// When the message was accepted.
     pub accepted: Timestamp,
-    /// What happened.
+    /// The event.
     pub event: TraceEvent,
     /// MAIL FROM; empty for the null sender.
     pub reverse_path: String,
-    /// RCPT TO.
+    /// The forward-path, as in RCPT TO.
     pub forward_path: String,
-    /// What the other side said.
+    /// The reply of the other side.
     pub answer: String,
 }
 

@@ -15,9 +15,9 @@ use crate::{ReadTx, Result, WriteTx};
 /// What waits for one destination, neither held nor in anybody's hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationBacklog {
-    /// The destination.
+    /// The destination, as the queue names it.
     pub destination: String,
-    /// Recipients.
+    /// How many recipients wait for it.
     pub recipients: u64,
     /// When the first of them is due.
     pub due: Timestamp,

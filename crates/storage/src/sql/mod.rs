@@ -70,7 +70,7 @@ pub(crate) trait Sql {
     fn query_in(&mut self, sql: &'static str, ids: &[i64], each: EachRow<'_>) -> Result<()> {
         self.query_in_of(sql, ids, None, each)
     }
-    /// The same with one more parameter, `?2`.
+    /// Like `query_in`, with one more parameter, `?2`.
     fn query_in_of(
         &mut self,
         sql: &'static str,

@@ -1,4 +1,4 @@
-//! PostgreSQL behind [`Sql`].
+//! PostgreSQL behind [`Sql`]: placeholders, errors and types as that server has them.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -25,7 +25,7 @@ pub(crate) struct PostgresSql {
     connection: Connection,
     /// By the address of the text, which is a literal.
     statements: HashMap<usize, Statement>,
-    /// Of the transaction: a statement failed, so nothing of it can be committed.
+    /// The error of a statement that failed, by which nothing of the transaction can be committed.
     failure: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! SQLite behind [`Sql`].
+//! SQLite behind [`Sql`]: statements are prepared once, errors mapped to those of storage.
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode};

@@ -134,12 +134,12 @@ fn judge(mode: Mode, roots: Option<RootCertStore>) -> Result<Trust, String> {
     })
 }
 
-/// Whose certificate is believed.
+/// Which certificates of the database server are accepted.
 #[derive(Debug)]
 enum Trust {
-    /// Every one.
+    /// Any certificate.
     Anyone,
-    /// One of those who are trusted, whomever it names.
+    /// One that a trusted authority issued, for any name.
     AnyName(Arc<WebPkiServerVerifier>),
     /// One of those who are trusted, for the name of the server.
     Named(Arc<WebPkiServerVerifier>),
@@ -177,7 +177,7 @@ impl MakeTlsConnect<Socket> for Tls {
     }
 }
 
-/// One connection to be secured.
+/// The TLS handshake of one connection.
 pub(crate) struct Handshake {
     name: ServerName<'static>,
     connector: TlsConnector,

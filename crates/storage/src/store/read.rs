@@ -25,8 +25,8 @@ impl Store {
         blocking("read", move || store.read_blocking(closure)).await
     }
 
-    /// [`read`](Self::read) for what is looked at once, be it very much: it takes longer, and nothing
-    /// of it stays in memory.
+    /// [`read`](Self::read) for what is looked at once, be it very much: it takes longer, and
+    /// nothing of it stays in memory.
     ///
     /// # Errors
     /// As for [`read`](Self::read).
@@ -101,9 +101,9 @@ impl Store {
         Ok(found)
     }
 
-    /// Whether a question about the directory has to be asked: `None` where it was answered with yes
-    /// since the directory last changed. The text is to say all that the answer depends on but the
-    /// directory; an answer that time alone can change is not to be kept.
+    /// Whether a question about the directory has to be asked: `None` where it was answered with
+    /// yes since the directory last changed. The text is to say all that the answer depends on but
+    /// the directory; an answer that time alone can change is not to be kept.
     pub fn ask_directory(&self, text: String) -> Option<DirectoryQuestion> {
         self.inner.shared.recipients.ask(text)
     }

@@ -46,8 +46,9 @@ impl Store {
     }
 
     /// Brings the search index, where there is one, and the stored sort keys up to date with the
-    /// accounts that have waited long enough, in small transactions; what came in the last seconds is left to the next call. Between two of
-    /// them it ends where `ended` says so. Blocks for as long as that takes.
+    /// accounts that have waited long enough, in small transactions; what came in the last seconds
+    /// is left to the next call. Between two of them it ends where `ended` says so. Blocks for as
+    /// long as that takes.
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] where the data can't be read or written now. What was done

@@ -1,4 +1,5 @@
-//! Units of work that write.
+//! Write transactions: closures are queued for the engine, run there in a transaction, and their
+//! changes published after the commit.
 
 use std::sync::Arc;
 
@@ -58,9 +59,9 @@ impl Store {
         self.submit(Reach::Messages, label, messages, write_job(label, closure)).await
     }
 
-    /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once, each
-    /// time after all it did before was rolled back: so it shares the commit of others that may at
-    /// less cost than where each has to be rolled back by itself.
+    /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once,
+    /// each time after all it did before was rolled back: so it shares the commit of others that
+    /// may at less cost than where each has to be rolled back by itself.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -173,7 +174,7 @@ impl Store {
         self.prepare_version(bytes).await
     }
 
-    /// The same for a message that goes into the spool and into no mailbox.
+    /// Like [`prepare`](Self::prepare), for a message that goes into the spool and into no mailbox.
     ///
     /// # Errors
     /// As for [`prepare`](Self::prepare).

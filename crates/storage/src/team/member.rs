@@ -1,4 +1,4 @@
-//! Who is in a team.
+//! The members of teams. All are accounts of the organisation that the team is of.
 
 use ids::{AccountId, TeamId};
 

@@ -19,16 +19,16 @@ use crate::{LimitKind, ReadTx, Result, StorageError, WriteTx};
 
 pub use name::TeamName;
 
-/// A team.
+/// A team of accounts of one organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Team {
-    /// Its number.
+    /// The id of the team.
     pub id: TeamId,
     /// The domain that leads the organisation it is of.
     pub organisation: DomainId,
-    /// The name of that domain.
+    /// The name of the domain that leads the organisation.
     pub domain: String,
-    /// Its name.
+    /// The name of the team.
     pub name: String,
     /// How many accounts are in it.
     pub members: u64,

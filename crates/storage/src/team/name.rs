@@ -1,4 +1,4 @@
-//! Names of teams.
+//! Names of teams: bounded, without control characters, and compared without case.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -30,12 +30,12 @@ impl TeamName {
         }
     }
 
-    /// As it was given.
+    /// The name as it was given, in NFC.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What is compared.
+    /// The name in the form that is compared.
     pub(crate) fn folded(&self) -> String {
         self.0.to_lowercase().nfc().collect()
     }

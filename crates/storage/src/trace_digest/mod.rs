@@ -23,14 +23,14 @@ const ROWS_BEFORE_LAST: Value<'_> = Value::Int(4095);
 /// LIMIT: rows that one statement gives back.
 const ROWS: usize = 512;
 const ROWS_LIMIT: Value<'_> = Value::Int(512);
-/// LIMIT: digests that a search reads at a time: of some ten kilobytes each as a rule, and of 80 KiB
-/// ([`KEYS_MAX`]) at most, 2.5 MiB together.
+/// LIMIT: digests that a search reads at a time: of some ten kilobytes each as a rule, and of 80
+/// KiB ([`KEYS_MAX`]) at most, 2.5 MiB together.
 const DIGESTS: usize = 32;
 const DIGESTS_LIMIT: Value<'_> = Value::Int(32);
-/// LIMIT: texts of a stretch; where there are more, mail of thousands of recipients each, its digest
-/// holds everything.
+/// LIMIT: texts of a stretch; where there are more, mail of thousands of recipients each, its
+/// digest holds everything.
 const KEYS_MAX: usize = 65_536;
-/// One in a hundred stretches is read in vain.
+/// Bits per key of a filter: one stretch in a hundred is read in vain.
 const BITS_PER_KEY: usize = 10;
 const HASHES: u64 = 7;
 /// LIMIT: digests that are made at a time; whoever has them made does other things, too.
@@ -39,7 +39,7 @@ const MADE_MAX: u64 = 64;
 /// clocks of several daemons differ.
 const SETTLED_SECS: i64 = 10 * 60;
 
-/// Whose rows.
+/// The log whose rows are digested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TraceLog {
     /// `spool_trace`.
@@ -51,7 +51,7 @@ pub(crate) enum TraceLog {
 impl TraceLog {
     const ALL: [Self; 2] = [Self::Spool, Self::Reception];
 
-    /// As the column has it.
+    /// The log as a column holds it.
     pub(crate) fn column(self) -> i64 {
         match self {
             Self::Spool => 0,
@@ -71,7 +71,7 @@ impl TraceLog {
         }
     }
 
-    /// What stands in rows from ?1 to ?2.
+    /// The keys in the rows from ?1 to ?2.
     fn rows(self) -> &'static str {
         match self {
             Self::Spool => {
@@ -85,7 +85,7 @@ impl TraceLog {
         }
     }
 
-    /// Whether there is a row of that number and instant.
+    /// The query for whether there is a row of that number and instant.
     fn find_row(self) -> &'static str {
         match self {
             Self::Spool => "SELECT id FROM spool_trace WHERE id = ?1 AND at = ?2",
@@ -131,7 +131,7 @@ impl Key {
         Self(halves.next().unwrap_or(0), halves.next().unwrap_or(0) | 1)
     }
 
-    /// Where its bits are, among so many bytes.
+    /// The bits of the key in a filter of so many bytes.
     fn bits(self, bytes: usize) -> impl Iterator<Item = (usize, u8)> {
         let bits = (bytes as u64).saturating_mul(8).max(1);
         (0..HASHES).map(move |n| {
@@ -141,7 +141,7 @@ impl Key {
     }
 }
 
-/// What stands in a stretch.
+/// The keys that occur in a stretch of rows.
 #[derive(Debug, Default)]
 struct Keys {
     found: HashSet<Key>,
@@ -217,8 +217,8 @@ impl Store {
 }
 
 impl ReadTx<'_> {
-    /// The newest part of `within` in which `wanted` may stand, up to where it does not: of one step
-    /// of digests, since a search reads that much at a time, too.
+    /// The newest part of `within` in which `wanted` may stand, up to where it does not: of one
+    /// step of digests, since a search reads that much at a time, too.
     pub(crate) fn next_stretch(
         &mut self,
         log: TraceLog,

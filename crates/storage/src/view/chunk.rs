@@ -1,4 +1,5 @@
-//! Messages side by side as snapshots share them.
+//! Runs of messages that successive snapshots of a mailbox share, so that a change copies only the
+//! run it touches.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;

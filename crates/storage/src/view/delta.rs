@@ -26,7 +26,7 @@ pub(crate) struct MailboxDelta {
     pub(crate) added_up_to: Uid,
     /// New flags of existing messages, ascending UIDs.
     pub(crate) flags: Vec<(Uid, Flags)>,
-    /// Messages gone.
+    /// The UIDs that were expunged.
     pub(crate) expunged: UidSet,
     /// The mailbox itself is gone.
     pub(crate) deleted: bool,

@@ -7,7 +7,7 @@ use ids::{Uid, UidSet};
 use super::chunk::{Chunk, Slot};
 use super::snapshot::Snapshot;
 
-/// What changed between two snapshots.
+/// The difference between two snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diff {
     /// Sequence numbers in the old snapshot of messages gone, **descending**, so that each is

@@ -49,7 +49,7 @@ pub(super) struct FlagTable {
 }
 
 impl FlagTable {
-    /// Which numbering this is.
+    /// The number of the table's generation: it changes when flags get other numbers.
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }

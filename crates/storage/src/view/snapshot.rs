@@ -20,7 +20,7 @@ use super::flag_table::FlagTable;
 /// Whether a view can still follow its mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViewState {
-    /// It follows.
+    /// It follows the mailbox.
     Live,
     /// The mailbox was deleted.
     Deleted,
@@ -58,15 +58,15 @@ pub struct Entry<'s> {
 }
 
 impl<'s> Entry<'s> {
-    /// Its UID.
+    /// The UID of the message.
     pub fn uid(&self) -> Uid {
         Uid::new(self.slot.uid)
     }
-    /// Its flags and keywords.
+    /// The flags and keywords.
     pub fn flags(&self) -> &'s Flags {
         self.table.flags(self.slot.flags)
     }
-    /// Its flags as IMAP shows them: `(\Seen $Forwarded)`.
+    /// The flags as IMAP shows them, such as `(\Seen $Forwarded)`.
     pub fn flags_rendered(&self) -> &'s str {
         self.table.rendered(self.slot.flags)
     }
@@ -79,7 +79,7 @@ impl<'s> Entry<'s> {
     pub fn modseq(&self) -> ModSeq {
         ModSeq::new(self.slot.modseq)
     }
-    /// Its text and all that was computed from it.
+    /// The id of the text, and of all that was computed from it.
     pub fn content(&self) -> ContentId {
         ContentId::new(self.slot.content)
     }
@@ -110,7 +110,7 @@ impl Snapshot {
     pub fn highest_modseq(&self) -> ModSeq {
         self.highest_modseq
     }
-    /// How many messages there are.
+    /// How many messages the mailbox holds.
     pub fn exists(&self) -> u32 {
         self.exists
     }

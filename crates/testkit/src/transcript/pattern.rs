@@ -10,7 +10,7 @@ pub(super) type Names = HashMap<String, Vec<u8>>;
 /// Bytes that end a token a name takes.
 const TOKEN_END: &[u8] = b" ()[]{}<>\",;\r\n";
 
-/// The same, as a regular expression.
+/// A regular expression for such a token.
 const TOKEN: &str = r#"[^ ()\[\]{}<>",;\r\n]+"#;
 
 /// Bytes with names in them.

@@ -5,7 +5,7 @@ use crate::tree::{Finding, Source};
 /// A crate with such a name ends up holding everything.
 const CRATES: &[&str] = &["common", "core", "util", "utils", "helper", "helpers", "shared", "misc"];
 
-/// The same for a file or a module.
+/// A file or module with such a name does, too.
 const FILES: &[&str] =
     &["common", "util", "utils", "helper", "helpers", "manager", "misc", "stuff"];
 

@@ -1,4 +1,5 @@
-//! What the columns of tables are called.
+//! The names of columns: which property of a card each one becomes, in the languages and spellings
+//! of the programs that export tables.
 
 use std::borrow::Cow;
 
@@ -33,7 +34,7 @@ pub(super) enum Numbered {
     Organization,
 }
 
-/// What is in a column.
+/// The meaning of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Column {
     Unknown,
@@ -57,7 +58,7 @@ pub(super) enum Column {
     Categories,
     Website(Option<Place>),
     Email(Option<Place>),
-    /// With the types of TEL.
+    /// A telephone number, with these types of TEL.
     Phone(&'static [&'static str]),
     Address(Place, Part),
     /// Google: which, its number, and the name of the part.
@@ -80,7 +81,7 @@ impl Column {
         )
     }
 
-    /// Whether a field of it is a date.
+    /// Whether the column holds dates.
     pub(super) fn is_date(&self) -> bool {
         match self {
             Self::Birthday | Self::Anniversary => true,
@@ -248,7 +249,7 @@ const PLACES: &[(&str, Place)] = &[
     ("", Place::Other),
 ];
 
-/// What each column is.
+/// The meaning of each column of a header.
 pub(super) fn columns(header: &[Cow<'_, str>]) -> Vec<Column> {
     let names: Vec<String> = header.iter().map(|name| plain(name)).collect();
     let has = |wanted: &str| names.iter().any(|name| name == wanted);

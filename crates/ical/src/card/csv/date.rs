@@ -1,4 +1,5 @@
-//! Dates as programs write them into tables.
+//! Dates as programs write them into tables. Whether day or month comes first is told from all
+//! dates of a column together.
 
 /// A day that is not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub(super) struct Day {
 /// a column in one way, so that one date tells it of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Order {
-    /// No date of it tells.
+    /// No date of the column tells.
     #[default]
     Unknown,
     DayFirst,
@@ -50,8 +51,8 @@ impl Order {
 /// A year of two digits may be of two centuries: it is none.
 const YEAR_DIGITS: usize = 4;
 
-/// `1980-12-31` and `1980/12/31`, `19801231`, `--12-31` and `--1231`, `12/31/1980` and `31/12/1980` as
-/// the column has it, `31.12.1980`, `31-12-1980`; a time behind it is left out. `None` where all
+/// `1980-12-31` and `1980/12/31`, `19801231`, `--12-31` and `--1231`, `12/31/1980` and `31/12/1980`
+/// as the column has it, `31.12.1980`, `31-12-1980`; a time behind it is left out. `None` where all
 /// is 0: `0/0/00` is what Outlook writes for no date.
 pub(super) fn date(text: &str, order: Order) -> Result<Option<Day>, Unreadable> {
     if let Some(rest) = text.strip_prefix("--") {

@@ -1,4 +1,4 @@
-//! A row becomes a card.
+//! From a row of a table to a vCard.
 
 use super::columns::{Column, Numbered, Part, Place};
 use super::date::{Day, Order, Unreadable, date};
@@ -12,7 +12,7 @@ use crate::text::escape_text;
 struct Entry {
     which: Numbered,
     number: u16,
-    /// Its parts, by name.
+    /// The fields of the entry by the name of their part, such as `type` and `value`.
     parts: Vec<(String, String)>,
     /// How the column of its value has dates.
     order: Order,

@@ -28,7 +28,7 @@ pub struct CsvLimits {
     pub bytes_max: usize,
     /// Rows, without the one that names the columns.
     pub rows_max: usize,
-    /// Columns.
+    /// The most columns of a table.
     pub columns_max: usize,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for CsvError {
 
 impl std::error::Error for CsvError {}
 
-/// What a table held.
+/// The cards that a table held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvContacts {
     /// A card of version 3.0 for each row that is somebody.

@@ -17,8 +17,8 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// What stands between the columns: of comma, semicolon and tab, the one that the first row has
-/// most of. Rows without anything are none.
+/// The separator between columns: of comma, semicolon and tab, the one that the first row has most
+/// of. Empty rows do not count.
 pub(super) fn separator(text: &str) -> char {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let count = |sign: char| first.matches(sign).count();

@@ -171,8 +171,8 @@ fn write_row(out: &mut Vec<u8>, row: Vec<String>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Whether spreadsheets run it: what begins like this they take for a formula, whatever quotes stand
-/// around it, and so they do with the wide forms of the signs in Japan. Numbers are none.
+/// Whether spreadsheets run it: what begins like this they take for a formula, whatever quotes
+/// stand around it, and so they do with the wide forms of the signs in Japan. Numbers are none.
 fn is_formula(field: &str) -> bool {
     match field.chars().next() {
         Some('=' | '@' | '\t' | '\r' | '\n' | '＝' | '＠' | '＋' | '－') => true,

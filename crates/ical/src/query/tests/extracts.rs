@@ -235,8 +235,8 @@ fn what_a_filter_finds_is_expanded() {
     }
 }
 
-/// A series that is counted is followed from its beginning, eighty years: not for each instance that changes all
-/// behind the range, and not without asking the clock.
+/// A series that is counted is followed from its beginning, eighty years: not for each instance
+/// that changes all behind the range, and not without asking the clock.
 #[test]
 fn instances_behind_the_range_are_left_out_without_a_look() {
     let moved: String = (1..100)

@@ -258,8 +258,8 @@ fn delegates_are_bounded_and_named() {
     }
 }
 
-/// An answer goes into every instance that has none: what it may add to all of them is bounded before
-/// anything is made of it.
+/// An answer goes into every instance that has none: what it may add to all of them is bounded
+/// before anything is made of it.
 #[test]
 fn an_answer_fills_no_memory() {
     let moved = |hour: usize| {

@@ -163,8 +163,8 @@ fn an_instance_that_is_as_the_series_again_is_told_of() {
     );
 }
 
-/// Who has agreed to the series agrees to an instance that is as it is, whatever the organizer's program
-/// knows of that.
+/// Who has agreed to the series agrees to an instance that is as it is, whatever the organizer's
+/// program knows of that.
 #[test]
 fn an_answer_to_the_series_is_one_to_what_is_as_the_series_again() {
     let old = master("") + &moved(PEOPLE);

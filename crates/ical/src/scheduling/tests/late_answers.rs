@@ -36,8 +36,8 @@ fn answered_with(existing: &str, parts: &str) -> Result<String, Ignored> {
     Ok(events(&stored))
 }
 
-/// The number grows where somebody else is taken out of it. Who is not told of that answers with the
-/// one they have, but not after they have answered with another.
+/// The number grows where somebody else is taken out of it. Who is not told of that answers with
+/// the one they have, but not after they have answered with another.
 #[test]
 fn an_older_answer_does_not_count_after_a_newer_one() {
     let cy = "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:cy@example.org\n";
@@ -99,8 +99,8 @@ fn asked_anew() -> String {
     now
 }
 
-/// What Bob's program puts in the place of what is there: what is stored, with which number the answer
-/// goes, and what the organizer's copy says of Bob then.
+/// What Bob's program puts in the place of what is there: what is stored, with which number the
+/// answer goes, and what the organizer's copy says of Bob then.
 fn answered_by_program(organized: &str, old: &str, new: &str) -> (String, Vec<String>) {
     let (old, new) = (object(old), object(new));
     let change = acting("bob", |scene| attendee_change(Some(&old), Some(&new), scene)).unwrap();
@@ -183,7 +183,8 @@ fn what_is_remembered_of_answers_is_not_a_program_s_to_say() {
     assert!(!stored.contains("X-POSTHORN"), "{stored}");
 }
 
-/// What an attendee's program writes into its own exception does not make the organizer's news of it old.
+/// What an attendee's program writes into its own exception does not make the organizer's news of
+/// it old.
 #[test]
 fn what_a_program_numbers_hides_no_news() {
     let series = master("");

@@ -16,7 +16,7 @@ use crate::url::ImapUrl;
 /// A message put together.
 pub(super) struct Whole {
     pub(super) bytes: Vec<u8>,
-    /// Whether it may hold NUL.
+    /// Whether NUL octets are allowed in it, since a literal8 brought part of it (RFC 3516).
     pub(super) is_binary: bool,
     /// What its parts that URLs name take of the memory that messages being appended share.
     pub(super) memory: Option<OwnedSemaphorePermit>,

@@ -1,4 +1,5 @@
-//! ANNOTATION of FETCH (RFC 5257 §4.3).
+//! The ANNOTATION item of FETCH (RFC 5257 §4.3): values and sizes of the entries asked for, as far
+//! as they are private to the user or shared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;

@@ -1,5 +1,6 @@
-//! Parts of a large message without their transfer encoding (BINARY and BINARY.SIZE, RFC 9051
-//! §6.4.5), decoded while they are read: once to know how long they are, and once to be sent.
+//! Parts of a large message without their transfer encoding (BINARY and BINARY.SIZE,
+//! RFC 9051 §6.4.5), decoded while they are read: once to know how long they are, and once to be
+//! sent.
 //!
 //! **Invariant:** the bytes are those that [`super::section::Bytes`] makes of a part in one piece.
 
@@ -43,7 +44,7 @@ impl Coded {
         Some(Self { range, encoding: part.encoding, is_text })
     }
 
-    /// Whether anybody here can decode it.
+    /// Whether the transfer encoding is one that can be decoded here.
     pub(in crate::commands) fn is_known(&self) -> bool {
         self.encoding != Encoding::Unknown
     }
@@ -55,14 +56,14 @@ pub(in crate::commands) struct Measured {
     pub(in crate::commands) size_bytes: u64,
     /// Whether there is a NUL in what is to be sent of it.
     pub(in crate::commands) has_nul: bool,
-    /// Whether each LF gets a CR.
+    /// Whether a CR is put before each bare LF.
     adds_cr: bool,
     /// What BODYSTRUCTURE says of it, if that was asked for.
     pub(in crate::commands) shape: Option<DecodedShape>,
 }
 
 impl Measured {
-    /// So many bytes, of which nothing else has to be known.
+    /// A part of so many bytes that is sent as it is.
     pub(in crate::commands) fn plain(size_bytes: u64) -> Self {
         Self { size_bytes, ..Self::default() }
     }

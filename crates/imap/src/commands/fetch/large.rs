@@ -103,12 +103,12 @@ pub(super) async fn read(
     }
 }
 
-/// What was rendered and not sent yet.
+/// Output that was rendered and is not sent yet.
 struct Pending {
     bytes: Vec<u8>,
     /// No item was written so far.
     is_empty: bool,
-    /// Nothing asked for had to be left out.
+    /// Whether nothing that was asked for had to be left out.
     is_whole: bool,
 }
 
@@ -168,8 +168,8 @@ fn held(attribute: &FetchAttribute) -> u64 {
 }
 
 /// Sends the FETCH response; whether everything asked for is in it, and `read` gets it then if it
-/// is to be marked. An error in the middle ends the connection: the client could not tell what comes
-/// then from the response.
+/// is to be marked. An error in the middle ends the connection: the client could not tell what
+/// comes then from the response.
 pub(super) async fn send(
     ctx: &mut Ctx<'_>,
     known: &Arc<Snapshot>,

@@ -16,9 +16,9 @@ const RENDERED_BYTES: u64 = 2 * BATCH_BYTES;
 /// Responses for a batch of messages.
 pub(super) struct Rendered {
     pub(super) bytes: Vec<u8>,
-    /// Nothing asked for had to be left out.
+    /// Whether nothing that was asked for had to be left out.
     pub(super) is_whole: bool,
-    /// Those that are read by this, nothing of them having been left out.
+    /// The messages that this FETCH marks `\Seen`: those of which nothing was left out.
     pub(super) to_mark: UidSet,
     /// No message was erased under a session that was not told yet.
     pub(super) is_complete: bool,
@@ -45,7 +45,7 @@ pub(super) fn held_contents(
 }
 
 impl Rendered {
-    /// Nothing yet, to be rendered into a buffer that was used before.
+    /// An empty rendering, into a buffer that was used before.
     fn begin(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         let to_mark = UidSet::new();
@@ -79,7 +79,7 @@ impl Rendered {
     }
 }
 
-/// What became of a message of a batch.
+/// Whether a message could be added to a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Added {
     Rendered,

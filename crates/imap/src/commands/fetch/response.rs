@@ -1,4 +1,5 @@
-//! One message of a FETCH answer.
+//! One FETCH response: which of the attributes asked for are read from storage, and how they are
+//! written. The loop over messages is not here.
 
 use ids::{AccountId, Timestamp, UidSet};
 use message::date::DateTime;
@@ -15,7 +16,7 @@ use crate::types::{AnnotationQuery, FetchArgs, FetchAttribute};
 /// What a FETCH is to say of each message.
 #[derive(Debug)]
 pub(in crate::commands) struct Plan {
-    /// Who asks: annotations are not the same to everybody.
+    /// The account that asks, since annotations are not the same to everybody.
     pub(super) actor: AccountId,
     attributes: Vec<FetchAttribute>,
     want: Want,
@@ -38,7 +39,7 @@ pub(super) struct Read<'r> {
 }
 
 impl Read<'_> {
-    /// The same with what was read of the text.
+    /// The reading with what was read of the text.
     pub(super) fn with<'c>(&self, content: &'c Content) -> Read<'c> {
         let annotations = self.annotations.clone();
         Read { content: Some(content), thread: self.thread, saved: self.saved, annotations }
@@ -57,7 +58,7 @@ impl Plan {
         Self { actor, attributes, want, enabled, marks_seen, recent, descending }
     }
 
-    /// What is told of messages that came.
+    /// The items that are sent of new messages unasked, with those that RFC 7162 adds.
     pub(in crate::commands) fn of_new(
         mut attributes: Vec<FetchAttribute>,
         actor: AccountId,
@@ -77,7 +78,7 @@ impl Plan {
         Self { actor, attributes, want, enabled, marks_seen, recent, descending }
     }
 
-    /// What must be read from storage.
+    /// The contents that must be loaded from storage for the items.
     pub(super) fn want(&self) -> Want {
         self.want
     }
@@ -147,9 +148,9 @@ impl Plan {
         self.marks_seen && !entry.flags().system.contains(SystemFlags::SEEN)
     }
 
-    /// Whether its response says so already. A client that knows modseqs would hold `\Seen` at a modseq
-    /// at which the message has not got it, if the connection broke before the mark was kept, and never
-    /// hear otherwise (RFC 7162 §3.1): it is told once it is so, with the modseq.
+    /// Whether its response says so already. A client that knows modseqs would hold `\Seen` at a
+    /// modseq at which the message has not got it, if the connection broke before the mark was
+    /// kept, and never hear otherwise (RFC 7162 §3.1): it is told once it is so, with the modseq.
     fn tells_as_read(&self, entry: &Entry<'_>) -> bool {
         self.is_to_mark(entry) && !self.enabled.condstore()
     }
@@ -164,7 +165,7 @@ impl Plan {
     }
 }
 
-/// Those that need not the text of a message, which may be long.
+/// The attributes that do not need the text of a message, which may be long.
 pub(in crate::commands) fn without_texts(attributes: &[FetchAttribute]) -> Vec<FetchAttribute> {
     let light = attributes.iter().filter(|attribute| !wanted(attribute).contains(Want::TEXT));
     light.cloned().collect()
@@ -247,8 +248,8 @@ pub(super) fn render_message(
     is_whole
 }
 
-/// The flags of a message that is read by this, with `\Seen`, which it gets once it was sent. In its own
-/// response: QUIRK(imap_tools 1.16, go-imap 1.2): they take another for another message.
+/// The flags of a message that is read by this, with `\Seen`, which it gets once it was sent. In
+/// its own response: QUIRK(imap_tools 1.16, go-imap 1.2): they take another for another message.
 pub(super) fn render_read(
     fetch: &mut FetchWriter<'_>,
     entry: &Entry<'_>,

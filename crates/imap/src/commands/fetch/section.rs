@@ -15,7 +15,7 @@ use storage::{Content, StorageError, Store, TextStream, Want};
 use crate::render::FetchWriter;
 use crate::types::{FieldName, PartPath, Partial, Section, SectionText};
 
-/// What a section needs from storage.
+/// The parts of a message that must be loaded to answer a section.
 pub(super) fn wanted(section: &Section) -> Want {
     let whole = Want::HEADER | Want::TEXT;
     if !section.part().is_empty() {

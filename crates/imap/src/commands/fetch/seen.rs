@@ -38,8 +38,9 @@ pub(super) fn parts<'s>(seqs: &'s NumberSet, plan: &Plan) -> impl Iterator<Item 
     })
 }
 
-/// Sets `\Seen` on messages that were sent, whose responses have said so (RFC 9051 §6.4.5) to clients
-/// without CONDSTORE, and tells what those could not: the flags with their modseq to the others, what others changed meanwhile, or that it has not come to that.
+/// Sets `\Seen` on messages that were sent, whose responses have said so (RFC 9051 §6.4.5) to
+/// clients without CONDSTORE, and tells what those could not: the flags with their modseq to the
+/// others, what others changed meanwhile, or that it has not come to that.
 pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
     if read.is_empty() {
         return Ok(());
@@ -52,8 +53,8 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
         .await;
     let own = match committed {
         Ok(committed) => own_modseq(&committed),
-        // RFC 9051 §6.4.5: NO is for data that can't be fetched. All of it was sent, and nobody asked
-        // for a change: the messages stay unseen.
+        // RFC 9051 §6.4.5: NO is for data that can't be fetched. All of it was sent, and nobody
+        // asked for a change: the messages stay unseen.
         Err(CommandError::Storage(error)) => {
             tracing::warn!(%error, "messages that are read stay unseen");
             return tell(ctx, &read, |_| true).await;
@@ -77,8 +78,8 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
     .await
 }
 
-/// Tells the flags of those messages that are such, whatever NOTIFY leaves out: it is this command that
-/// is about them.
+/// Tells the flags of those messages that are such, whatever NOTIFY leaves out: it is this command
+/// that is about them.
 async fn tell(
     ctx: &mut Ctx<'_>,
     read: &UidSet,
@@ -98,7 +99,7 @@ async fn tell(
     Ok(ctx.connection.write(&out).await?)
 }
 
-/// The same where nobody listens any more.
+/// Marks messages `\Seen` where the client cannot be told any more.
 pub(super) async fn mark_in_silence(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
     if read.is_empty() {
         return Ok(());

@@ -1,5 +1,6 @@
-//! What happened in the open mailbox and was not told before the client left it: that is delayed, and
-//! not dropped (RFC 5465 §6.1.2). Once the mailbox is left, it is told by the groups that name it.
+//! What happened in the open mailbox and was not told before the client left it: that is delayed,
+//! and not dropped (RFC 5465 §6.1.2). Once the mailbox is left, it is told by the groups that name
+//! it.
 
 use ids::CollectionId;
 

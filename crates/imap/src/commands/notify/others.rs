@@ -20,7 +20,7 @@ pub(super) fn names_of(
     others.map(|(mailbox, entry)| (mailbox.id, entry.name.clone())).collect()
 }
 
-/// What became of a mailbox of another.
+/// A change to a mailbox that belongs to another account.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn<'t> {
     /// It went, and nothing goes by its name.
@@ -33,8 +33,8 @@ pub(super) enum Turn<'t> {
     Came(&'t MailboxName),
 }
 
-/// What happened between two looks, the children of what was renamed left out (RFC 5465 §5.4), in an
-/// order that leads from what there was to what there is.
+/// What happened between two looks, the children of what was renamed left out (RFC 5465 §5.4), in
+/// an order that leads from what there was to what there is.
 pub(super) fn turns<'t>(
     before: &'t BTreeMap<CollectionId, MailboxName>,
     now: &'t BTreeMap<CollectionId, MailboxName>,
@@ -44,9 +44,9 @@ pub(super) fn turns<'t>(
     let Told { renamed, apart } = renames::told(kept);
     let went = before.iter().filter(|(id, _)| !now.contains_key(id)).map(|(_, name)| name);
     let came = now.iter().filter(|(id, _)| !before.contains_key(id)).map(|(_, name)| name);
-    let went = went.chain(apart.iter().map(|(old, _)| *old)).map(|name| {
-        if names.contains(name) { Turn::GaveWay(name) } else { Turn::Went(name) }
-    });
+    let went = went
+        .chain(apart.iter().map(|(old, _)| *old))
+        .map(|name| if names.contains(name) { Turn::GaveWay(name) } else { Turn::Went(name) });
     let came = came.chain(apart.iter().map(|(_, new)| *new)).map(Turn::Came);
     went.chain(renamed.iter().map(|(old, new)| Turn::Renamed(old, new))).chain(came).collect()
 }

@@ -1,4 +1,5 @@
-//! What a session that watches is told.
+//! What a session with NOTIFY (RFC 5465) is told while no command runs or IDLE does: updates of the
+//! selected mailbox, and STATUS and LIST responses for others.
 
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ pub(crate) async fn tell_unasked(
         annotations::refresh(shared, state, *enabled, &mut more).await;
         arrivals::tell(shared, state, *enabled, notify.as_deref(), &mut more).await;
         // By itself it would say nothing new: each look finds what is held back of the mailbox.
-        if let Some(selected) = state.selected_mut().filter(|_| !(out.is_empty() && more.is_empty()))
+        if let Some(selected) =
+            state.selected_mut().filter(|_| !(out.is_empty() && more.is_empty()))
         {
             selected.tell_modseq(*enabled, out);
         }

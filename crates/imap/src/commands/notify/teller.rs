@@ -27,9 +27,9 @@ pub(super) struct Teller<'t> {
     enabled: Enabled,
     /// One STATUS for each mailbox, whatever happened in it.
     statuses: BTreeMap<CollectionId, StatusItems>,
-    /// Names told already.
+    /// The names that a LIST response was written for.
     listed: HashSet<MailboxName>,
-    /// Those of them with the name they were known by.
+    /// The names among `listed` whose response carries OLDNAME.
     renamed: HashSet<MailboxName>,
 }
 
@@ -85,8 +85,8 @@ impl<'t> Teller<'t> {
             }
             Fact::MailboxRenamed { from } => {
                 entry.into_iter().for_each(|entry| self.note_validity(entry));
-                // RFC 5465 §5.4: no events for the children of what was renamed: those that went with
-                // it, and not what has left it before.
+                // RFC 5465 §5.4: no events for the children of what was renamed: those that went
+                // with it, and not what has left it before.
                 let is_child = above(from).any(|name| renames.contains(&(change.modseq, name)));
                 match (entry, MailboxName::parse(from)) {
                     _ if is_child => {}
@@ -219,12 +219,12 @@ impl<'t> Teller<'t> {
         self.groups.iter().any(|group| group.events.contains(event))
     }
 
-    /// What is asked of a name.
+    /// The events that the client wants of a mailbox.
     fn wants(&self, entry: &MailboxEntry) -> NotifyEvents {
         self.wants_of(entry.name.as_str(), entry.subscribed)
     }
 
-    /// What is asked of a name that is subscribed to, or not.
+    /// The events that the client wants of a mailbox of this name.
     fn wants_of(&self, name: &str, subscribed: bool) -> NotifyEvents {
         let groups = self.groups.iter();
         let groups = groups.filter(|group| is_named(&group.filter, name, subscribed));
@@ -315,8 +315,8 @@ impl<'t> Teller<'t> {
     /// Tells of a name as it is now, once.
     fn list(&mut self, name: &MailboxName, old_name: Option<&str>, out: &mut Vec<u8>) {
         let is_new = self.listed.insert(name.clone());
-        // Where it came from is news though the name was told; a second time it came from a name that
-        // the client never heard of.
+        // Where it came from is news though the name was told; a second time it came from a name
+        // that the client never heard of.
         if !old_name.map_or(is_new, |_| self.renamed.insert(name.clone())) {
             return;
         }

@@ -12,11 +12,11 @@ const CHANGES_MAX: usize = 10_000;
 pub(super) struct Watched {
     pub(super) account: AccountId,
     changes: Subscription,
-    /// What woke the session.
+    /// The changes that woke the session and are not told yet.
     heard: Vec<Arc<Vec<Change>>>,
-    /// Something was missed.
+    /// The subscription overflowed, so that changes are missing from `heard`.
     is_behind: bool,
-    /// Everything up to here was looked at.
+    /// Changes up to this modification sequence were looked at.
     seen: ModSeq,
 }
 

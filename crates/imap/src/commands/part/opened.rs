@@ -20,13 +20,13 @@ use crate::types::{Partial, Section, SectionText};
 /// How the bytes of a part are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum Form {
-    /// As they are in the message.
+    /// The bytes as the message has them, encoded for transfer.
     AsStored,
     /// Without their transfer encoding (RFC 5524 §3.1, BINARY).
     Decoded,
 }
 
-/// What is wanted of a place.
+/// What is to be read of a part: its bytes, its structure, or both.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::commands) struct Wanted {
     pub(in crate::commands) form: Option<Form>,
@@ -51,21 +51,21 @@ pub(in crate::commands) struct Opened {
 
 /// Where the bytes come from.
 enum Source {
-    /// They are what is wanted of a header.
+    /// The bytes are in memory, since they are part of a header.
     Held(Vec<u8>),
-    /// They are read from the message.
+    /// The bytes are read from the stored message.
     Stored { coded: Coded, measured: Measured, cut: Range<u64> },
 }
 
-/// Where what a section names lies in its message.
+/// Where the octets that a section names lie in their message.
 enum Found {
-    /// In its header.
+    /// In the header of the message, which is at hand.
     Header,
-    /// In the header of a message inside, which is so long.
+    /// In the header of a message/rfc822 part; the range is in octets of the message.
     InnerHeader(Range<u64>),
-    /// There, in some encoding.
+    /// In a part whose transfer encoding has to be undone.
     Coded(Coded),
-    /// There, as it is.
+    /// At this range of the message, sent as it is.
     Plain(Range<u64>),
 }
 
@@ -276,7 +276,7 @@ impl Opened {
     }
 }
 
-/// Bytes being read.
+/// Octets of a section that are read piece by piece.
 pub(in crate::commands) struct Pieces {
     held: Option<Vec<u8>>,
     reading: Option<(Reading, Sent)>,

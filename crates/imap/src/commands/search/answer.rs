@@ -1,4 +1,5 @@
-//! Saving and telling what a search found.
+//! The end of a search: its results are saved for `$` (RFC 9051 §6.4.4.1), scored where RELEVANCY
+//! is asked for (RFC 6203 §4), and told as SEARCH or ESEARCH.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub(in crate::commands) async fn answer(
     tell(ctx, known, results, by, returns, Told { descending, relevancy, modseq }).await
 }
 
-/// What is told beside the results.
+/// Values that the answer has beside the results (RFC 6203, RFC 7162).
 struct Told {
     /// Whether the highest comes first.
     descending: bool,

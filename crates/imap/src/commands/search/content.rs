@@ -52,7 +52,7 @@ impl KeyField {
 pub(super) enum Region {
     /// The fields of its header.
     Header,
-    /// Those of its parts.
+    /// The header fields of its body parts.
     PartHeaders,
     Body,
 }
@@ -85,13 +85,13 @@ impl<'c> Texts<'c> {
         }
     }
 
-    /// The same for several questions.
+    /// Keeps decoded texts, for when more than one key looks at them.
     pub(super) fn keeping_forms(mut self) -> Self {
         self.kept = Some(Box::default());
         self
     }
 
-    /// The same for as many questions as there is work left.
+    /// Bounds the octets that keys may look through by what is left of `work`.
     pub(super) fn within(mut self, work: &'c Work) -> Self {
         self.looks = Looks::of(work);
         self.keeping_forms()

@@ -107,7 +107,7 @@ impl Words {
         Self { by_letter }
     }
 
-    /// Those that may be near.
+    /// The words that begin with the same letter as `near`, which alone can match.
     fn near_to(&self, near: &Near) -> &[Word] {
         let letter = near.start().chars().next();
         letter.and_then(|letter| self.by_letter.get(&letter)).map_or(&[], Vec::as_slice)
@@ -125,9 +125,9 @@ pub(super) struct FieldForm {
 /// All that was needed of a message so far.
 #[derive(Default)]
 pub(super) struct Kept {
-    /// In the form of the comparator.
+    /// The texts in the form of the comparator.
     own: [OnceCell<Forms>; 3],
-    /// In that of [`message::search_form`].
+    /// The texts in the form of [`message::search_form`].
     coarse: [OnceCell<Forms>; 3],
     fields: RefCell<BTreeMap<FieldForm, Rc<Forms>>>,
     /// Texts stored at delivery, in the form of the comparator and in the coarsest.

@@ -28,13 +28,13 @@ pub(super) struct Sets<'s> {
     pub(super) saved: &'s NumberSet,
     /// UIDs that are `\Recent` in this session.
     pub(super) recent: &'s NumberSet,
-    /// What storage found by itself.
+    /// The keys that storage answered by itself.
     pub(super) rows: RowKeys,
     /// How texts are compared.
     pub(super) collation: Collation,
 }
 
-/// What is known of a message so far.
+/// A message under test, with what was loaded of it so far.
 pub(super) struct Facts<'f> {
     seq: u32,
     entry: &'f Entry<'f>,
@@ -48,7 +48,7 @@ impl<'f> Facts<'f> {
         Self { seq, entry, indexed, texts: Texts::default() }
     }
 
-    /// The same with what was read of the message.
+    /// The facts with what was read of the message.
     pub(super) fn with_content(mut self, content: &'f Content, program: &'f Program) -> Self {
         let texts = Texts::of(content, program.collation);
         self.texts = if program.keeps_forms { texts.within(&program.work) } else { texts };
@@ -56,7 +56,8 @@ impl<'f> Facts<'f> {
     }
 }
 
-/// A compiled search.
+/// A compiled search: a search key whose sets, dates and texts are resolved, so that one message
+/// can be tested without the store.
 #[derive(Debug)]
 pub(in crate::commands) struct Program {
     node: Node,
@@ -64,7 +65,7 @@ pub(in crate::commands) struct Program {
     terms: Vec<SearchTerm>,
     /// Several of its keys look into texts.
     keeps_forms: bool,
-    /// What these looks take of.
+    /// The budget of octets that these texts draw on.
     work: Arc<Work>,
 }
 
@@ -89,7 +90,7 @@ enum Node {
 }
 
 impl Program {
-    /// Compiles `key`.
+    /// Compiles `key` into a program.
     pub(super) fn compile(
         key: &SearchKey,
         sets: &Sets<'_>,
@@ -104,12 +105,12 @@ impl Program {
         Self { node, collation: sets.collation, terms, keeps_forms, work }
     }
 
-    /// What its looks into texts take of.
+    /// The budget that its looks into texts draw on.
     pub(super) fn work(&self) -> &Work {
         &self.work
     }
 
-    /// What the search index can be asked.
+    /// The terms of the program that the search index can answer.
     pub(super) fn terms(&self) -> &[SearchTerm] {
         &self.terms
     }
@@ -154,7 +155,7 @@ impl Program {
 struct Compiler<'c> {
     sets: &'c Sets<'c>,
     now: Timestamp,
-    /// Inside FUZZY.
+    /// Whether the key at hand stands inside FUZZY (RFC 6203).
     is_fuzzy: bool,
 }
 

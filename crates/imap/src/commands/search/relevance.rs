@@ -29,7 +29,7 @@ const NEAR_WEIGHT: f32 = 0.25;
 /// message beside.
 const SUBJECT_WEIGHT: f32 = 2.0;
 
-/// What is counted.
+/// One searched word or phrase, with the weight that each occurrence adds to the score.
 #[derive(Debug, Clone)]
 struct Term {
     place: Place,
@@ -108,7 +108,7 @@ impl Terms {
         self.terms.iter().map(|term| term.what.term(&term.place)).collect()
     }
 
-    /// What stands in a message that was read.
+    /// Counts the terms in a message that was read.
     fn count(&self, texts: &Texts<'_>) -> Counted {
         let count = |term: &Term| {
             let count = match &term.place {

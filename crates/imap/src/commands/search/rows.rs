@@ -1,6 +1,6 @@
 //! Search keys that storage answers for a whole mailbox: save dates (RFC 8514 §4.3), conversations
-//! (RFC 8474 §6) and annotations (RFC 5257 §4.8). They are looked up before the program is compiled, which then
-//! knows them as sets of UIDs.
+//! (RFC 8474 §6) and annotations (RFC 5257 §4.8). They are looked up before the program is
+//! compiled, which then knows them as sets of UIDs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -50,7 +50,7 @@ impl RowKey {
     }
 }
 
-/// UIDs by question.
+/// The keys that the database answers by itself, each with the UIDs that match.
 #[derive(Debug, Default)]
 pub(super) struct RowKeys(BTreeMap<RowKey, NumberSet>);
 
@@ -88,7 +88,7 @@ impl RowKeys {
     }
 }
 
-/// What a value is compared with.
+/// A value of annotations that a search key asks for.
 struct SoughtValue {
     entries: AnnotationPattern,
     scope: Option<MetadataScope>,

@@ -12,7 +12,7 @@ use super::content::{KeyField, Texts};
 
 /// LIMIT: terms that the index is asked for at once: two bytes a message and term.
 const TERMS_MAX: usize = 64;
-/// Of what the index is not asked.
+/// The index of a term that the search index is not asked for.
 const NOT_ASKED: usize = usize::MAX;
 
 /// Where a text is sought.
@@ -22,7 +22,7 @@ pub(super) enum Place {
     /// Fields of this name.
     Header(String),
     Body,
-    /// Header or body.
+    /// The whole message, header and body.
     Whole,
 }
 
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-/// What is sought there.
+/// The text or the word that a search key asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
     /// A text in the form compared.

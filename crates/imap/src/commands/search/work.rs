@@ -16,7 +16,7 @@ const LOOK_BYTES: u64 = 64;
 /// which its length bounds.
 const LOOKS_FREE: u32 = 16;
 
-/// What the searches of one command have left.
+/// The bytes of texts that one command may still look through.
 #[derive(Debug)]
 pub(in crate::commands) struct Work {
     bytes_left: AtomicU64,
@@ -46,7 +46,7 @@ impl Work {
     }
 }
 
-/// What looks into one message take of it.
+/// The count of looks into one message, which draw on the budget of the command.
 #[derive(Debug, Default)]
 pub(super) struct Looks<'w> {
     /// None where the number of looks is bounded otherwise.
@@ -68,7 +68,7 @@ impl<'w> Looks<'w> {
         self.work.is_none_or(|work| work.take((bytes as u64).max(LOOK_BYTES)))
     }
 
-    /// The same for words that are compared with one.
+    /// Takes work for comparing a word with `count` others.
     pub(super) fn take_words(&self, count: usize) -> bool {
         self.take(count.saturating_mul(WORD_BYTES as usize))
     }

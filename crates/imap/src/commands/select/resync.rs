@@ -12,12 +12,12 @@ use crate::types::{NumberSet, QresyncParams, SeqMatch};
 /// LIMIT: the answer is handed over in pieces of this size.
 const PIECE_BYTES: usize = 32 * 1024;
 
-/// What a client is told that comes back.
+/// What QRESYNC (RFC 7162 §3.2.5) tells a client on SELECT of the time since it was last here.
 pub(super) struct Resync {
     since: ModSeq,
     /// The UIDs it asks about.
     uids: NumberSet,
-    /// Those that are gone.
+    /// The UIDs among them that were expunged.
     gone: NumberSet,
 }
 

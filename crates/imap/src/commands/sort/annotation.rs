@@ -1,4 +1,5 @@
-//! SORT by annotations (RFC 5257 §4.9).
+//! SORT by values of annotations (RFC 5257 §4.9): each value gets a rank, by which messages are
+//! then compared.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! REFERENCES (RFC 5256 §3), step by step.
+//! THREAD=REFERENCES (RFC 5256 §3), step by step. The work on messages that refer to each other in
+//! every way is bounded.
 
 use super::tree::{Head, Links, Message, Threads, by_date};
 
@@ -31,7 +32,7 @@ struct Forest {
 }
 
 impl Forest {
-    /// Step 1.
+    /// Step 1 of RFC 5256 §3: links messages to their parents by References and In-Reply-To.
     fn link(messages: &[Message<'_>], ids: usize) -> Result<Self, TooTangled> {
         let most = ids + messages.len();
         let mut forest = Self {
@@ -141,10 +142,10 @@ impl Forest {
     }
 }
 
-/// What is above a node, dummies aside.
+/// The nearest message above a node, dummies passed over, or the root of its tree.
 #[derive(Clone, Copy)]
 enum Above {
-    /// The nearest message.
+    /// The nearest message above.
     Message(u32),
     /// No message: this is the root of the tree.
     Root(u32),

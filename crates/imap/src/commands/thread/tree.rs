@@ -6,7 +6,7 @@ use storage::ThreadRow;
 
 use crate::render::ThreadPart;
 
-/// No message.
+/// The value of a link that leads to no message.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// What is known of a message to be threaded. Messages are named by their place in mailbox order.
@@ -16,7 +16,7 @@ pub(super) struct Message<'k> {
     pub(super) sent: i64,
     /// Rank of the base subject; 0 where it is empty.
     pub(super) subject: u32,
-    /// For REFERENCES.
+    /// Message ids and references; present for REFERENCES only.
     pub(super) thread: Option<ThreadRow<'k>>,
 }
 
@@ -57,7 +57,7 @@ impl Links {
     }
 }
 
-/// A thread's head.
+/// The top of a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Head {
     /// A message.

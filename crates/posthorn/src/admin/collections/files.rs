@@ -15,16 +15,16 @@ const OBJECT_BYTES_MAX: usize = 256 << 20;
 /// Mistakes that are told at once.
 const TOLD_MAX: usize = 20;
 
-/// Files that were read, all of them.
+/// What all files of an import hold, read and valid, before anything is written.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    /// What the first that has a name is called.
+    /// The name that the first file with a name gives to its calendar or address book.
     pub(super) name: Option<String>,
     pub(super) objects: Vec<PreparedObject>,
     pub(super) ignored: Vec<String>,
-    /// Left out of a file itself.
+    /// Objects left out because the same file holds them twice.
     pub(super) duplicates: usize,
-    /// Rows that are nobody.
+    /// Rows of a table that name nobody, and so become no card.
     pub(super) empty: usize,
 }
 
@@ -91,7 +91,7 @@ struct Reader<'l> {
     /// Whether what comes later takes the place of what was there.
     replaces: bool,
     names: Vec<&'l str>,
-    /// Which of them is read.
+    /// The index of the file that is being read.
     file: usize,
     /// Where a UID came first, and the ETags of what has it there.
     first: HashMap<String, (usize, Vec<String>)>,
@@ -184,8 +184,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What is wrong where something is to be replaced by what another of the files has of the same UID:
-    /// which is the newer one, and whether it is all of it, only who imports them knows.
+    /// What is wrong where something is to be replaced by what another of the files has of the same
+    /// UID: which is the newer one, and whether it is all of it, only who imports them knows.
     fn found_otherwise(&mut self, object: &PreparedObject) -> Option<String> {
         if !self.replaces || self.is_one {
             return None;
@@ -207,7 +207,7 @@ impl Reader<'_> {
         ))
     }
 
-    /// What may come yet.
+    /// The bounds on what is yet to come.
     fn left(&self, max: FileLimits) -> FileLimits {
         FileLimits { objects_max: max.objects_max.saturating_sub(self.count), ..max }
     }
@@ -220,7 +220,7 @@ impl Reader<'_> {
         Wrong::File(errors.iter().map(FileError::to_string).collect())
     }
 
-    /// What all files together do.
+    /// A mistake of all files together.
     fn all(&self, one: &str, many: &str, what: &str) -> String {
         match self.is_one {
             true => format!("the file {one} {what}"),

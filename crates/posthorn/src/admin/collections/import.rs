@@ -1,4 +1,4 @@
-//! Files into calendars and address books.
+//! Imports files into calendars and address books (R-CAL-9, R-CARD-3).
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ pub(crate) enum CollectionVerb {
     Names {
         store: Store,
     },
-    /// What would come back of each.
+    /// Lists what a restore to this instant would bring back, by collection.
     RestoreList {
         store: Store,
         at: String,
@@ -37,7 +37,7 @@ pub(crate) enum Store {
     Contacts,
 }
 
-/// What a file is.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FileFormat {
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for FileBytes {
     }
 }
 
-/// What came of an import.
+/// The outcome of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ImportedRow {
     pub(crate) collection: String,
@@ -105,7 +105,7 @@ pub(crate) struct ImportedRow {
     pub(crate) ignored: Vec<String>,
 }
 
-/// Some of what is in a collection.
+/// One page of the objects of a collection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ExportedPage {
     pub(crate) collection: String,
@@ -119,7 +119,7 @@ pub(crate) struct ExportedPage {
     pub(crate) next: Option<String>,
 }
 
-/// What is to be set back.
+/// A collection to be set back to an earlier state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Restore {
     pub(crate) store: Store,
@@ -133,23 +133,23 @@ pub(crate) struct Restore {
     pub(crate) dry_run: bool,
 }
 
-/// What would come back of a collection.
+/// What a restore would change in one collection: counts of objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RestoreRow {
     pub(crate) store: Store,
     pub(crate) collection: String,
-    /// It is gone as a whole.
+    /// Whether the whole collection was deleted.
     pub(crate) deleted: bool,
     pub(crate) lost: u64,
     pub(crate) changed: u64,
     pub(crate) new: u64,
 }
 
-/// What came of a restore, or would.
+/// The outcome of a restore; of a dry run, what it would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RestoredRow {
     pub(crate) collection: String,
-    /// When it is set back to.
+    /// The instant that it is set back to.
     pub(crate) at: String,
     pub(crate) restored: Vec<String>,
     pub(crate) removed: Vec<String>,

@@ -1,4 +1,5 @@
-//! Calendars and address books as they were (R-REST-2).
+//! Restores calendars and address books to an earlier instant (R-REST-2): makes the plan, and shows
+//! or carries it out.
 
 use std::collections::HashMap;
 
@@ -20,7 +21,7 @@ struct Source {
 }
 
 impl Admin {
-    /// What would come back, of those of which something would.
+    /// Lists the collections of which something would come back, and what.
     pub(super) async fn list_restorable(
         &self,
         account: &str,
@@ -124,7 +125,7 @@ impl Admin {
         .await
     }
 
-    /// When is meant.
+    /// Parses the instant to restore to, in the time zone of the account.
     async fn instant_of(&self, account: &str, text: &str) -> Result<Timestamp, Refusal> {
         let address = parse(account)?;
         let zone = self.read(move |tx| {

@@ -9,10 +9,10 @@ use super::{Progress, RestoredRow, Store};
 
 /// LIMIT: objects of one transaction; their bytes, 10 MiB of each at most, are in memory before it.
 const BATCH: usize = 50;
-/// LIMIT: bookings of a room that are looked at together where they stayed by themselves, while everybody
-/// else waits: each is held against what is near it.
+/// LIMIT: bookings of a room that are looked at together where they stayed by themselves, while
+/// everybody else waits: each is held against what is near it.
 const TOGETHER_MAX: usize = 200;
-/// LIMIT: bytes of those.
+/// LIMIT: bytes of the bookings that are looked at together.
 const TOGETHER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// LIMIT: how often that is done. Each time but the last, something more is set back.
 const ROUNDS_MAX: usize = 10;
@@ -30,7 +30,7 @@ pub(super) struct Move {
     pub(super) name: String,
     pub(super) expected: Option<String>,
     pub(super) origin: Option<Origin>,
-    /// Of what comes.
+    /// The size of what is put back, in bytes; 0 where something is only deleted.
     pub(super) size_bytes: u64,
 }
 
@@ -64,9 +64,9 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// R-CAL-4: bookings that changed their hours are in each other's way until all of them are where they
-    /// were. Those that several transactions left are tried together, until nothing more comes of it. What
-    /// is left then.
+    /// R-CAL-4: bookings that changed their hours are in each other's way until all of them are
+    /// where they were. Those that several transactions left are tried together, until nothing more
+    /// comes of it. What is left then.
     async fn set_rest_back(
         &self,
         mut rest: Vec<Move>,

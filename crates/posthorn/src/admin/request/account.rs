@@ -1,4 +1,4 @@
-//! Accounts, and what opens and limits them.
+//! Requests about accounts, and about what opens and limits them.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub(crate) struct AccountChange {
     /// 0 lifts it.
     pub(crate) quota_bytes: Option<u64>,
     pub(crate) role: Option<Role>,
-    /// R-ADDR-6.
+    /// Whether mail to `name+detail` goes into the mailbox `detail` (R-ADDR-6).
     pub(crate) plus_to_mailbox: Option<bool>,
 }
 
@@ -44,9 +44,9 @@ pub(crate) struct LimitsChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Limit {
-    /// That of the server.
+    /// The default of the server.
     Default,
-    /// Its own; 0 is none.
+    /// A limit of its own; 0 is none.
     Own(u64),
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct LimitsRow {
 pub(crate) struct ActivityRow {
     pub(crate) what: String,
     pub(crate) protocol: String,
-    /// Where from.
+    /// The IP address of the client.
     pub(crate) address: String,
     /// What the program says it is.
     pub(crate) program: String,
@@ -141,13 +141,13 @@ impl AccountRow {
     }
 }
 
-/// What opens an account beside its password.
+/// The kinds of access keys: secrets that open an account beside its password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AccessKeyKind {
     /// For a program that can say a password only.
     AppPassword,
-    /// For a program that says bearer tokens.
+    /// For a program that sends bearer tokens (OAUTHBEARER, XOAUTH2, the API).
     Token,
 }
 
@@ -191,6 +191,6 @@ pub(crate) struct PasswordLinkRow {
     /// Where it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sent_to: Option<String>,
-    /// From when on it is good for nothing.
+    /// The instant from which on the key no longer opens anything.
     pub(crate) expires: String,
 }

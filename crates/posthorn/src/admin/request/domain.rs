@@ -13,7 +13,7 @@ pub(crate) struct DomainRow {
     /// The domain that leads its organisation.
     #[serde(default)]
     pub(crate) organisation: String,
-    /// R-ADDR-13.
+    /// Whether mail from outside is marked (R-ADDR-13).
     #[serde(default)]
     pub(crate) external_mark: bool,
     /// R-ADDR-6: who gets mail to unknown addresses.
@@ -47,7 +47,7 @@ pub(crate) struct DkimRow {
     pub(crate) since: String,
     /// Where its record stands, with the final dot.
     pub(crate) name: String,
-    /// What stands there.
+    /// The value of the record.
     pub(crate) record: String,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct DkimRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CertificateRow {
     pub(crate) names: Vec<String>,
-    /// Until when it is valid; empty where there is none yet.
+    /// When the certificate expires; empty where there is none yet.
     pub(crate) ends: String,
     /// When it is ordered next.
     pub(crate) due: String,

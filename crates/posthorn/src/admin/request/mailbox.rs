@@ -18,7 +18,7 @@ pub(crate) struct MailboxRow {
     pub(crate) uid_next: u32,
 }
 
-/// What is shared.
+/// The thing that is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ShareOf {
@@ -35,8 +35,8 @@ pub(crate) enum ShareOf {
 /// What somebody may do with an account, or with a mailbox, calendar or address book of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShareRow {
-    /// An address, `team:` and a name, or `anyone`; behind `-` where rights are taken away. `public`:
-    /// anybody who knows the path in `rights` reads it.
+    /// An address, `team:` and a name, or `anyone`; behind `-` where rights are taken away.
+    /// `public`: anybody who knows the path in `rights` reads it.
     pub(crate) grantee: String,
     /// None of the three: the whole account.
     pub(crate) mailbox: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) struct ShareRow {
 /// What an account was invited to: a calendar or an address book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InvitationRow {
-    /// Whose it is.
+    /// The owner of the calendar or address book.
     pub(crate) owner: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) calendar: Option<String>,

@@ -1,4 +1,4 @@
-//! Mail that waits for elsewhere.
+//! Requests about the queue, and what they are answered with.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ pub(crate) struct QueueFilter {
     pub(crate) recipient: Option<String>,
     pub(crate) domain: Option<String>,
     pub(crate) held: Option<bool>,
-    /// To be sent later.
+    /// Whether only messages that are to be sent later are meant.
     #[serde(default)]
     pub(crate) scheduled: bool,
 }
@@ -29,13 +29,13 @@ pub(crate) enum QueueChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QueueRow {
     pub(crate) id: i64,
-    /// Empty for reports.
+    /// The sender's address; empty for reports.
     pub(crate) sender: String,
     pub(crate) accepted: String,
     /// When it is to be sent, where that is not at once.
     #[serde(default)]
     pub(crate) scheduled: Option<String>,
-    /// By when it is to be delivered.
+    /// The instant by which the message is to be delivered.
     #[serde(default)]
     pub(crate) deadline: Option<String>,
     /// `urgent`, `normal` or `bulk`.
@@ -65,7 +65,7 @@ pub(crate) struct QueueRecipientRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QueueTotals {
     pub(crate) messages: u64,
-    /// Those that the list has as `waiting`.
+    /// Recipients that the list shows as `waiting`.
     pub(crate) fresh: u64,
     #[serde(default)]
     pub(crate) scheduled: u64,
@@ -89,7 +89,7 @@ pub(crate) struct QueueDestinationRow {
     /// Visits in a row that found no server.
     pub(crate) failures: Option<u64>,
     pub(crate) left_alone_until: Option<String>,
-    /// Why the last of them found none.
+    /// Why the last attempt to reach the destination failed.
     #[serde(default)]
     pub(crate) answer: Option<String>,
     pub(crate) messages_per_minute: Option<u32>,
@@ -121,7 +121,7 @@ pub(crate) struct QueueTraceCame {
     pub(crate) message: String,
     pub(crate) protocol: String,
     pub(crate) peer: String,
-    /// Who signed in.
+    /// The user who signed in.
     pub(crate) user: Option<String>,
     pub(crate) message_id: Option<String>,
     pub(crate) size_bytes: u64,

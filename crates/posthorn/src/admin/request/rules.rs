@@ -1,4 +1,4 @@
-//! Scripts, lists of values, responders and redirections.
+//! Requests about scripts, value lists, responders and redirections.
 
 use responder::rules::RuleList;
 use serde::{Deserialize, Serialize};

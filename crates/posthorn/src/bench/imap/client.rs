@@ -7,9 +7,9 @@ use super::super::wire::Wire;
 /// What a command's untagged responses came to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// FETCH responses.
+    /// How many FETCH responses came.
     pub(super) fetches: u64,
-    /// EXPUNGE responses.
+    /// How many EXPUNGE responses came.
     pub(super) expunges: u64,
     /// Numbers in SEARCH, SORT and THREAD responses.
     pub(super) ordered: u64,
@@ -26,7 +26,7 @@ enum Literals {
     Synchronizing,
     /// LITERAL- (RFC 7888 §5).
     Small,
-    /// LITERAL+.
+    /// LITERAL+: literals of any size.
     Any,
 }
 

@@ -53,7 +53,7 @@ pub(crate) enum ImapTest {
     Watch,
 }
 
-/// What is to be measured.
+/// What to measure over IMAP.
 pub(crate) struct ImapPlan {
     pub(crate) tests: Vec<ImapTest>,
     pub(crate) credentials: Credentials,
@@ -71,7 +71,7 @@ pub(crate) struct ImapPlan {
     /// How long to wait before searching.
     pub(crate) settle_secs: u64,
     pub(crate) sign_ins: usize,
-    /// How many of them at once.
+    /// How many connections sign in at once.
     pub(crate) sign_in_connections: usize,
     pub(crate) idle_connections: usize,
     /// The server's process, whose memory is read.

@@ -53,7 +53,7 @@ pub(super) fn first(target: &Target, plan: &ImapPlan) -> Result<Row, BenchError>
     Ok(Row::new("SEARCH BODY, first after a start", Unit::Milliseconds, runs))
 }
 
-/// In no message.
+/// A word that is in no message.
 const ABSENT: &str = "zqxjkvzq";
 
 /// What is asked: the row's name and the key.

@@ -23,7 +23,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 pub(super) enum BodyError {
     TooLarge,
     TooSlow,
-    /// It is something else.
+    /// The body is no form.
     NoForm,
     /// It says it is a form and is none, or not this one.
     Malformed,
@@ -32,7 +32,7 @@ pub(super) enum BodyError {
 /// What is wrong in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormFault {
-    /// It is not the form that was shown.
+    /// The form is not the one that was shown.
     Malformed,
     /// The password is not twice the same.
     Different,

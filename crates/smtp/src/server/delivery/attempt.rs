@@ -1,4 +1,5 @@
-//! What one transaction does with a message.
+//! One attempt to store a message for all its recipients in one transaction: filing, spooling,
+//! answers and reports.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +17,7 @@ use crate::server::desk::Target;
 use crate::server::trace::Trace;
 use crate::settings::Role;
 
-/// What one transaction does.
+/// Everything that one transaction stores of a message.
 pub(super) struct Attempt {
     pub(super) targets: Vec<Target>,
     pub(super) verdicts: Vec<Option<Verdict>>,
@@ -31,23 +32,23 @@ pub(super) struct Attempt {
     pub(super) external: Vec<bool>,
     pub(super) marked: Option<Arc<PreparedMessage>>,
     pub(super) entry: Option<SpoolEntry>,
-    /// What its sender is told.
+    /// The reports that its sender gets.
     pub(super) confirmations: Vec<Confirmation>,
     /// Whether what is untrue of that is left out, and nothing is given up for it.
     pub(super) is_last: bool,
     pub(super) terms: SpoolTerms,
     pub(super) role: Role,
-    /// Whose message it is, where somebody signed in.
+    /// The account that submitted the message, if one signed in.
     pub(super) submitter: Option<AccountId>,
-    /// What is written down of it.
+    /// What the log of receptions notes of the message.
     pub(super) reception: Option<Arc<Reception>>,
     pub(super) changed: Changed,
 }
 
-/// What one transaction did.
+/// The outcome of the transaction.
 pub(super) struct Done {
     pub(super) outcomes: Outcomes,
-    /// By recipients whose accounts have rules.
+    /// What the plans claimed, by the index of the recipient.
     pub(super) claimed: Vec<(usize, Vec<Claimed>)>,
 }
 
@@ -63,8 +64,8 @@ impl Attempt {
 
     /// Writes everything. A recipient that alone is refused is told so in its outcome over
     /// LMTP; elsewhere nothing is written, and `given_up` says for whom it must be the spool,
-    /// unless that would be everybody. It also says who cannot be added, and what the sender must be
-    /// told instead.
+    /// unless that would be everybody. It also says who cannot be added, and what the sender must
+    /// be told instead.
     pub(super) fn store(
         &self,
         tx: &mut WriteTx<'_>,
@@ -148,16 +149,18 @@ impl Attempt {
         at >= self.changed.added_from
     }
 
-    /// Whether a recipient is told alone that it does not have the message: over LMTP, unless it could be
-    /// brought again and others were added. They would have it with each part that comes later.
+    /// Whether a recipient is told alone that it does not have the message: over LMTP, unless it
+    /// could be brought again and others were added. They would have it with each part that comes
+    /// later.
     fn is_told_alone(&self, at: usize, error: &StorageError) -> bool {
         let may_come_again = matches!(error, StorageError::OverQuota { .. });
         let is_added_to = self.changed.added_from < self.targets.len();
         self.role == Role::Lmtp && !self.is_added(at) && !(may_come_again && is_added_to)
     }
 
-    /// Whether these are left to the spool, as somebody else has the message. Over LMTP that is one whom
-    /// the client named, or it would bring it again for all of them, and to those who were added.
+    /// Whether these are left to the spool, as somebody else has the message. Over LMTP that is one
+    /// whom the client named, or it would bring it again for all of them, and to those who were
+    /// added.
     fn goes_on_without(&self, failed: &[usize], outcomes: &Outcomes) -> bool {
         if self.role != Role::Lmtp {
             return failed.len() < self.targets.len();

@@ -437,7 +437,8 @@ fn who_is_elsewhere_is_told_what_changes() {
         assert!(post.is_empty());
         invite(store, eve, &work, "dan@elsewhere.test", VIEW).unwrap();
         assert_eq!(post.letter().news, ShareLetterNews::Invitation);
-        // Those whom they invited lose it, too: one letter more may be sent today, and it ends all the same.
+        // Those whom they invited lose it, too: one letter more may be sent today, and it ends all
+        // the same.
         assert!(uninvite(store, julie, &work, "eve@elsewhere.test").unwrap());
         let letter = post.letter();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! An account as a card.
+//! An account of the organisation as a vCard of its directory (R-CARD-5).
 
 use ical::{Component, Line, escape_text};
 use ids::{AccountId, DomainId, ModSeq, Timestamp};
@@ -7,7 +7,7 @@ use super::name_of;
 use crate::collection::Components;
 use crate::object::{Object, ObjectId};
 
-/// Somebody in a directory.
+/// A person in the directory of an organisation.
 pub(super) struct Person {
     pub(super) account: AccountId,
     pub(super) organisation: DomainId,
@@ -47,7 +47,8 @@ impl Person {
         }
     }
 
-    /// The same for as long as the account is there, and nobody else's on any server.
+    /// The UID of the card: the same for as long as the account is there, and nobody else's on any
+    /// server.
     fn uid(&self) -> String {
         let of = format!("{} {}", self.account.get(), self.created.as_micros());
         let mut uid = blake3::hash(of.as_bytes()).to_hex().to_string();

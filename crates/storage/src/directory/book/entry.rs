@@ -72,7 +72,8 @@ impl WriteTx<'_> {
         next.ok_or(crate::StorageError::NotFound("domain"))
     }
 
-    /// Forgets who left before `before`; how many that were. Sync-tokens from before then are refused.
+    /// Forgets who left before `before`; how many that were. Sync-tokens from before then are
+    /// refused.
     pub(crate) fn purge_directory(&mut self, before: Timestamp) -> Result<u64> {
         let before = Value::Int(before.as_micros());
         self.sql.execute(

@@ -1,12 +1,12 @@
 //! The accounts of an organisation as an address book (R-CARD-5), which nobody writes into.
 //!
-//! Its cards are made of the accounts whenever they are read, so they are never old; what is kept is
-//! which of them changed when (`directory_entry`), by a counter of the organisation. Its id is above those
-//! of all collections, and those of its objects are below 0: whoever reads collections and objects
-//! by id reads these as well.
+//! Its cards are made of the accounts whenever they are read, so they are never old; what is kept
+//! is which of them changed when (`directory_entry`), by a counter of the organisation. Its id is
+//! above those of all collections, and those of its objects are below 0: whoever reads collections
+//! and objects by id reads these as well.
 //!
-//! **Invariant:** every account of an organisation that is not somebody else's (R-SHARE-2) has an entry
-//! that is not gone, and no other has.
+//! **Invariant:** every account of an organisation that is not somebody else's (R-SHARE-2) has an
+//! entry that is not gone, and no other has.
 
 mod card;
 mod entry;
@@ -21,7 +21,7 @@ use crate::object::{Object, ObjectId};
 use crate::sql::{Row, Value};
 use crate::{ReadTx, Result, Role, StorageError};
 
-/// Its name in every home.
+/// The name of the directory in every home of address books.
 pub(crate) const NAME: &str = "directory";
 /// The ids of collections count from 2^40; nobody makes this many.
 const FIRST: i64 = 1 << 60;

@@ -1,4 +1,4 @@
-//! How threads that pause are told to end.
+//! How threads that wait between attempts are woken and told to end when a store is closed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};

@@ -29,7 +29,7 @@ const SESSION: &str = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval
 /// stopped for that long and goes on, nobody is refused.
 const WRITER: &str = "SET lock_timeout = '75s'; SET idle_in_transaction_session_timeout = '60s'";
 
-/// What connections are made with.
+/// Parses the URL into the parameters of connections.
 pub(super) fn parse(url: &str) -> Result<Target> {
     let mut target = Target::parse(url)
         .map_err(|cause| StorageError::Unavailable(format!("database address: {cause}")))?;

@@ -37,7 +37,7 @@ pub(crate) struct PostgresEngine {
     queue: Queue,
     /// Writers and the listener.
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Ends after the writers, with what they left to tell.
+    /// The thread that tells other daemons; it ends after the writers, with what they left to tell.
     notifier: Mutex<Option<JoinHandle<()>>>,
     outbox: Arc<Outbox>,
     readers: Pool<PostgresSql>,

@@ -83,7 +83,7 @@ impl Outbox {
         }
     }
 
-    /// Nothing more will be put in.
+    /// Closes the outbox: nothing more will be put in.
     pub(super) fn close(&self) {
         lock(&self.waiting).closed = true;
         self.signal.notify_one();

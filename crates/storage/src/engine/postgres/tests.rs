@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use ids::{AccountId, CollectionId};
 use testkit::ManualClock;
@@ -12,7 +13,7 @@ use super::connect;
 use crate::sql::connection::Connection;
 use crate::{
     Address, Append, Database, Delivery, Fact, FlagChange, MailboxName, NewAccount,
-    PreparedMessage, Result, Role, Settings, StorageError, Store,
+    PreparedMessage, Result, Role, Settings, StorageError, Store, Want,
 };
 
 /// What a proxy does to the next COMMIT.
@@ -213,11 +214,8 @@ fn one_body_for_many_recipients_locks_nobody_out() {
             store.write_with_blocking("test", vec![one.clone()], move |tx| {
                 tx.account(a)?.deliver(&one, Delivery::default())?;
                 delivered.send(()).unwrap();
-                // Until the other one waits for this one.
-                let watch = raw(&watch);
-                let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = \
-                    'transactionid'";
-                while watch.simple(waiting)?.is_none() {}
+                // The other one must wait for this one before this one goes on.
+                wait_for_blocked_backend(&raw(&watch))?;
                 tx.account(b)?.deliver(&one, Delivery::default())
             })
         });
@@ -230,6 +228,45 @@ fn one_body_for_many_recipients_locks_nobody_out() {
         first.join().unwrap().unwrap();
         second.join().unwrap().unwrap();
     });
+    let both = [b"Received: 1\r\n\r\nsame body\r\n", b"Received: 2\r\n\r\nsame body\r\n"];
+    assert_eq!(inbox_messages(store, a), both[..1]);
+    let mut found = inbox_messages(store, b);
+    // Which of the two transactions comes first after a deadlock is the server's choice.
+    found.sort();
+    assert_eq!(found, both);
+}
+
+/// Returns as soon as a backend of the connection's database waits for another transaction to end.
+/// Panics after a minute without one.
+fn wait_for_blocked_backend(watch: &Connection) -> Result<()> {
+    let waiting = "SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+        WHERE a.datname = current_database() AND a.wait_event_type = 'Lock' \
+        AND NOT l.granted AND l.locktype = 'transactionid'";
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while watch.simple(waiting)?.is_none() {
+        assert!(Instant::now() < deadline, "no backend waited for the first transaction");
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// The bytes of every message in the inbox of `account`, by UID.
+fn inbox_messages(store: &Store, account: AccountId) -> Vec<Vec<u8>> {
+    let inbox = store
+        .read_blocking(|tx| tx.find_mailbox(account, &MailboxName::parse("INBOX")?))
+        .unwrap()
+        .unwrap();
+    let view = store.open_view_blocking(account, inbox.id).unwrap();
+    let snapshot = view.snapshot();
+    let contents: Vec<_> =
+        snapshot.entries(1..=inbox.messages).map(|(_, entry)| entry.content()).collect();
+    let loaded = store
+        .read_blocking(move |tx| tx.load_contents(&contents, Want::HEADER | Want::TEXT))
+        .unwrap();
+    loaded
+        .iter()
+        .map(|content| [content.header().unwrap(), content.text().unwrap()].concat())
+        .collect()
 }
 
 #[test]

@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_millis(5);
 /// What the last batches teach about the next.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
-    /// How many wrote or wanted to write.
+    /// How many writers wrote or wanted to write in the last group.
     expected: usize,
     /// What a commit takes, its work included.
     taking: Duration,
@@ -90,7 +90,7 @@ struct Trial {
     best: Option<u128>,
     /// Epochs until the other is tried; none are left while it is.
     left: u32,
-    /// Of the epoch under way.
+    /// The commits of the epoch under way.
     commits: u32,
     jobs: u128,
     since: Option<Instant>,

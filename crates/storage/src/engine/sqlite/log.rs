@@ -78,7 +78,7 @@ impl Log {
         Ok(Self { copier, copied, room, path })
     }
 
-    /// After a commit.
+    /// Called after each commit: has the log copied and begun anew when it has grown.
     pub(super) fn tend(&mut self, connection: &Connection) {
         let Some(log) = run(connection, "PRAGMA wal_checkpoint(NOOP)") else { return };
         self.make_room(log.pages);

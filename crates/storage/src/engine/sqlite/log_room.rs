@@ -1,11 +1,11 @@
 //! Room at the end of the write-ahead log, written ahead of need.
 //!
 //! Where a commit makes the log's file longer, syncing it also writes what the file system knows of
-//! the file: on ext4 with a journal seven writes were counted for such a commit, and two for one in a
-//! file that is long enough already. SQLite makes the log longer by just what it appends; so zeros
-//! are put behind its end, many commits' worth at once, until it has the length at which it is begun
-//! anew. They are no frames, so a log that is read after a crash ends before them, as it does before
-//! frames of an earlier round.
+//! the file: on ext4 with a journal seven writes were counted for such a commit, and two for one in
+//! a file that is long enough already. SQLite makes the log longer by just what it appends; so
+//! zeros are put behind its end, many commits' worth at once, until it has the length at which it
+//! is begun anew. They are no frames, so a log that is read after a crash ends before them, as it
+//! does before frames of an earlier round.
 //!
 //! On ext4 without a journal a longer file costs next to nothing, and to write it twice costs a
 //! seventh of the commits: there SQLite does as it likes.
@@ -34,7 +34,8 @@ pub(super) struct LogRoom {
 }
 
 impl LogRoom {
-    /// Of the log at `path`, up to a length of `pages_max`; `None` where it is worth nothing.
+    /// The room behind the log at `path`, up to a length of `pages_max`; `None` where it is worth
+    /// nothing.
     pub(super) fn open(path: &Path, pages_max: u64) -> io::Result<Option<Self>> {
         let file = OpenOptions::new().write(true).open(path)?;
         if is_without_journal(file.metadata()?.dev(), Path::new("/sys")) {

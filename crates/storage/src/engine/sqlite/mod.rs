@@ -31,7 +31,7 @@ pub(crate) struct SqliteEngine {
     queue: Queue,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Pool<Connection>,
-    /// Those that keep little in memory.
+    /// Connections that map no file into memory and keep a small cache.
     unmapped: Pool<Connection>,
     shared: Arc<Shared>,
 }

@@ -44,7 +44,7 @@ impl PackSync {
         Syncing { sync: self, epoch, is_asked }
     }
 
-    /// The same at once.
+    /// Syncs without waiting for company.
     pub(super) fn now(&self, epoch: Epoch) -> Result<()> {
         self.blobs.sync_packs(epoch)
     }

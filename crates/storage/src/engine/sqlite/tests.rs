@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use ids::{AccountId, Clock, Timestamp};
 
@@ -337,7 +338,8 @@ fn the_last_owner_may_be_the_writer_itself() {
     });
     drop(store);
     drop(go);
-    done.1.recv().unwrap();
+    let ended = done.1.recv_timeout(Duration::from_secs(60));
+    ended.expect("the write ends within a minute");
 }
 
 #[test]
@@ -347,8 +349,8 @@ fn the_log_is_begun_anew_under_steady_writing() {
     let log = folder.path().join("posthorn.db-wal");
     add_blobs(&store, 0..200, 1 << 20);
     let length = std::fs::metadata(log).unwrap().len();
-    // How long the log gets before writing waits, and what was written meanwhile: a copy that is under
-    // way ends before what it has not seen, and a busy disk takes its time for it.
+    // How long the log gets before writing waits, and what was written meanwhile: a copy that is
+    // under way ends before what it has not seen, and a busy disk takes its time for it.
     assert!(length < 160 << 20, "{length} bytes of 200 MiB are still in the log");
 }
 

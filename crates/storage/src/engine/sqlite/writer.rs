@@ -64,7 +64,7 @@ impl Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Attempt {
     Done,
-    /// Nothing of it was kept.
+    /// The group was rolled back: nothing of it was kept.
     Undone,
 }
 
@@ -130,7 +130,8 @@ impl Writer {
 
     /// The transaction. After an error nothing of the batch is in the database.
     fn write(&self, batch: &mut Batch) -> Result<()> {
-        // From here on, so that what is looked up does not begin a transaction of its own each time.
+        // From here on, so that what is looked up does not begin a transaction of its own each
+        // time.
         self.statement("BEGIN IMMEDIATE")?;
         let writers = batch.waiting.len();
         let messages = batch.waiting.iter().flat_map(|submission| &submission.messages);
@@ -198,7 +199,7 @@ impl Writer {
         Ok(Attempt::Done)
     }
 
-    /// Ends a transaction of which nothing is to be kept.
+    /// Rolls back the transaction.
     fn roll_back(&self) {
         if !self.connection.is_autocommit() {
             // Where even that fails, the next BEGIN does too, and says why.
@@ -297,7 +298,7 @@ pub(super) fn ended_early() -> StorageError {
     StorageError::Unavailable("the database ended the transaction".to_owned())
 }
 
-/// The same error for every job of a failed commit.
+/// A copy of the error, for every job of a failed commit.
 fn again(cause: &StorageError) -> StorageError {
     match cause {
         StorageError::Corrupt(text) => StorageError::Corrupt(text.clone()),

@@ -22,20 +22,20 @@ const PARTS_AT_ONCE: usize = 64;
 /// A message that is stored to.
 struct Row {
     entry: DeltaEntry,
-    /// It changed after the modification sequence given.
+    /// The message changed after the given modification sequence, and was left alone.
     skipped: bool,
 }
 
 /// What a message has of annotations so far.
 #[derive(Default)]
 struct Known<'c> {
-    /// Those of the changes that are there.
+    /// The annotations to be changed that the message has already.
     present: BTreeSet<&'c AnnotationKey>,
-    /// Those of them that have the value to be set.
+    /// The annotations among `present` that have the value to be set.
     same: BTreeSet<&'c AnnotationKey>,
-    /// All others, by scope.
+    /// The load of all other annotations, by scope.
     others: BTreeMap<MetadataScope, Load>,
-    /// Those without a value, by scope.
+    /// How many rows there are of annotations whose value was removed, by scope.
     removed: BTreeMap<MetadataScope, u64>,
 }
 

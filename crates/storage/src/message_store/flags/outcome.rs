@@ -93,7 +93,7 @@ impl AccountTx<'_, '_> {
     }
 }
 
-/// The same from a view: each set of flags is changed once.
+/// The outcomes for messages of a view: each distinct set of flags is changed once.
 fn outcomes_in(
     snapshot: &Snapshot,
     uids: &UidSet,

@@ -26,8 +26,8 @@ fn text(uid: &str, rest: &str) -> String {
     String::from_utf8(event(uid, &format!("{AT_NINE}{rest}"))).unwrap()
 }
 
-/// Julie, Paul and Anna; a calendar of Julie as Julie sees it, as Paul does, who may change it, and as
-/// Anna does, who may read it.
+/// Julie, Paul and Anna; a calendar of Julie as Julie sees it, as Paul does, who may change it, and
+/// as Anna does, who may read it.
 struct Shared {
     julie: AccountId,
     people: [AccountId; 2],

@@ -122,6 +122,13 @@ fn properties_of_an_object_that_went_are_not_kept() {
                 tx.update_object_properties(&from, there.id, "x", &dead, &[])
             }),
         );
+        let id = a.id;
+        let now = store.read(move |tx| tx.find_object(id, "x")).unwrap().expect("there");
+        for object in [there.id, now.id] {
+            let kept = store.read(move |tx| tx.load_dead_properties(id, Some(object))).unwrap();
+            assert_eq!(kept, []);
+        }
+        assert_eq!(store.read(move |tx| tx.list_objects_with_properties(id)).unwrap(), []);
     });
 }
 

@@ -1,4 +1,5 @@
-//! What a responder is told to do.
+//! What a responder says and when: its texts, its sender, the period and the weekdays. Checked when
+//! it is saved, so that one that is loaded is valid.
 
 use crate::rules::LocalTime;
 use crate::{Address, LimitKind, Result, StorageError};
@@ -15,7 +16,7 @@ const EXCLUDED_MAX: u64 = 1000;
 pub struct Weekdays(u8);
 
 impl Weekdays {
-    /// Every day.
+    /// All seven days.
     pub const ALL: Self = Self(127);
 
     const NAMES: [&'static str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -58,17 +59,18 @@ impl std::fmt::Display for Weekdays {
 /// What a responder says, when, and to whom not (R-RESP-2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponderBody {
-    /// The subject; empty: made of that of the message.
+    /// The subject; empty: made of the subject that is answered.
     pub subject: String,
     /// The text; one of the two texts is there.
     pub text: String,
-    /// The same in HTML; may be empty.
+    /// The text in HTML; may be empty.
     pub html: String,
-    /// From when on it answers.
+    /// The local time from which on it answers; `None`: at once.
     pub from: Option<LocalTime>,
-    /// Until when, the last second included.
+    /// The local time up to which it answers, that second included; `None`: until it is switched
+    /// off.
     pub until: Option<LocalTime>,
-    /// On which days.
+    /// The days of the week on which it answers.
     pub weekdays: Weekdays,
     /// An address other than the account's that answers come from.
     pub sender: Option<String>,

@@ -13,7 +13,8 @@ fn attached(bytes: usize) -> String {
     format!("ATTACH;VALUE=BINARY;ENCODING=BASE64:{}\r\n", "A".repeat(bytes / 3 * 4))
 }
 
-/// The lines with attachments of the messages in an inbox, unfolded, in the order in which they came.
+/// The lines with attachments of the messages in an inbox, unfolded, in the order in which they
+/// came.
 fn attached_in_inbox(store: &TestStore, account: AccountId) -> Vec<Vec<String>> {
     store
         .read(move |tx| {

@@ -104,7 +104,8 @@ fn a_delegator_here_is_asked_again() {
     });
 }
 
-/// Frank has declined before Cy says that he comes instead: what she hears of it, and the organizer.
+/// Frank has declined before Cy says that he comes instead: what she hears of it, and the
+/// organizer.
 #[test]
 fn a_delegator_who_is_putting_it_is_told_as_well() {
     let pile = Arc::new(Pile::default());

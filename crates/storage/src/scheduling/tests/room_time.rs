@@ -239,8 +239,8 @@ fn each_time_of_a_series_is_held_against_what_is_there() {
     });
 }
 
-/// Each is where the next one was, and the last where something else is: one after the other goes back.
-/// What is in nobody's way does not.
+/// Each is where the next one was, and the last where something else is: one after the other goes
+/// back. What is in nobody's way does not.
 #[test]
 fn what_meets_nothing_is_restored_whatever_becomes_of_others() {
     on_both_engines(|store| {

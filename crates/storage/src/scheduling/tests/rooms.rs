@@ -323,7 +323,8 @@ fn what_is_restored_together_is_looked_at_together() {
         let to = personal.clone();
         let restored = store.with(room, move |tx| {
             let mut steps = Vec::new();
-            // The first two change places. The third would meet what stays, and the fourth the third.
+            // The first two change places. The third would meet what stays, and the fourth the
+            // third.
             for (name, hour) in [("a", 10), ("b", 9), ("c", 13), ("d", 11)] {
                 let expected = Some(tx.find_object(to.id, name)?.expect("there").etag());
                 let object = Some(prepared(name, &at(hour)));

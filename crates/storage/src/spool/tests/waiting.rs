@@ -165,8 +165,8 @@ fn no_question_reads_every_row() {
     assert!(scans.clone().all(|scan| !scan.contains("spool") && !scan.ends_with(" r")), "{plan:?}");
 }
 
-/// A claim looks at few recipients of its messages, and at no others; what is to be sent later is counted
-/// without a look at the rest.
+/// A claim looks at few recipients of its messages, and at no others; what is to be sent later is
+/// counted without a look at the rest.
 #[test]
 fn what_goes_along_or_later_is_found_by_keys() {
     let by_key = &["(spool_id=? AND ordinal>? AND ordinal<?)"][..];
@@ -308,8 +308,8 @@ fn what_goes_the_same_way_is_claimed_along() {
     });
 }
 
-/// However many recipients stand before those that go along, and whatever keeps these: who is behind them
-/// is found by a claim that begins there.
+/// However many recipients stand before those that go along, and whatever keeps these: who is
+/// behind them is found by a claim that begins there.
 #[test]
 fn what_goes_along_is_looked_for_from_where_the_claim_is() {
     with_clock(|store, _| {
