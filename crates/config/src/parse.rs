@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::options::{
     Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Dav,
     Delivery, General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3,
-    Queue, Route, Rspamd, Search, Section, SentReports, Storage, Tls,
+    Queue, Route, Rspamd, Search, Section, SentReports, Storage, Submission, Tls,
 };
 use crate::problem::{Problem, Problems};
 use crate::reader::{Source, TableReader};
@@ -90,6 +90,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let routes = repeated::<Route>(source, root, check::route);
     let authenticity = section::<Authenticity>(source, root, check::authenticity);
     let sent_reports = section::<SentReports>(source, root, check::sent_reports);
+    let submission = section::<Submission>(source, root, |_, _| {});
     let delivery = section::<Delivery>(source, root, |_, _| {});
     let peers = section::<Peers>(source, root, |_, _| {});
     let block_lists = repeated::<BlockList>(source, root, |_, _| {});
@@ -121,6 +122,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         routes: routes?,
         authenticity: authenticity?,
         sent_reports: sent_reports?,
+        submission: submission?,
         delivery: delivery?,
         peers: peers?,
         block_lists: block_lists?,
@@ -147,7 +149,7 @@ pub(crate) fn top_keys() -> Vec<&'static str> {
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
     known.extend([Activity::NAME, Calendar::NAME, Dav::NAME, Delivery::NAME]);
-    known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
+    known.extend([Peers::NAME, BlockList::NAME, Check::NAME, Submission::NAME]);
     known
 }
 

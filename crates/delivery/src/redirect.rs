@@ -10,8 +10,9 @@ use ids::{AccountId, Timestamp};
 use message::{ListItem, address_list, header_fields};
 use responder::{DeliverBy, Redirect};
 use storage::{
-    Address, Arrival, Authorship, CalendarMail, Deadline, Outgoing, PreparedMessage, Resolution,
-    Result, SpoolEntry, SpoolRecipient, SpoolTerms, Store, Urgency, WhenLate,
+    Address, Arrival, AuthorsElsewhere, Authorship, CalendarMail, Deadline, Outgoing,
+    PreparedMessage, Resolution, Result, SpoolEntry, SpoolRecipient, SpoolTerms, Store, Urgency,
+    WhenLate,
 };
 
 use crate::rules::Ready;
@@ -51,7 +52,7 @@ pub(crate) async fn may_send_to(
 /// What the owner is told of a message that would be sent on in the name of somebody else.
 pub(crate) const NOT_OWN: &str = "mail is sent on in the name of who wrote it, or of the owner";
 
-/// Whether a script made somebody else here the author, or the sender, of a message that came as
+/// Whether a script made somebody else the author, or the sender, of a message that came as
 /// `original` (R-ADDR-5).
 pub(crate) async fn is_forged(
     store: &Store,
@@ -65,7 +66,9 @@ pub(crate) async fn is_forged(
     if named.is_empty() {
         return Ok(false);
     }
-    let checked = store.read(move |tx| tx.check_authors(account, &named, &[])).await?;
+    let checked =
+        store.read(move |tx| tx.check_authors(account, &named, &[], AuthorsElsewhere::Refused));
+    let checked = checked.await?;
     Ok(checked != Authorship::Permitted)
 }
 
