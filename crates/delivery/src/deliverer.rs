@@ -290,7 +290,12 @@ impl<'a> SortingOne<'a> {
             return self.answer(vacation, claim).await;
         }
         // RFC 5230 §4.3: an author that is not allowed is ignored.
-        let own = Vacation { from: self.arrival.forward_path.to_owned(), ..vacation.clone() };
+        let from = match self.rules.is_own(self.arrival.forward_path) {
+            true => self.arrival.forward_path.to_owned(),
+            // It came to a catch-all, and names the account beside that.
+            false => self.rules.address.clone(),
+        };
+        let own = Vacation { from, ..vacation.clone() };
         self.answer(&own, claim).await
     }
 

@@ -15,6 +15,9 @@ const REFERENCES_BYTES_MAX: usize = 990;
 /// RFC 5230 §4.5: where a message to a person names the person.
 const RECIPIENT_FIELDS: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
 
+/// LIMIT: addresses of one field that are looked at.
+const ADDRESSES_MAX: usize = 1000;
+
 /// Local parts behind which nobody reads answers.
 const MACHINES: [&str; 5] = ["mailer-daemon", "mailer_daemon", "listserv", "majordomo", "bounce"];
 
@@ -60,27 +63,31 @@ fn fields_forbid(mail: &Mail<'_>) -> bool {
 }
 
 /// Whether the sender of a message may be answered by its recipient. `is_own` knows the addresses
-/// of the recipient; the one the message was sent to is one of them.
+/// of the recipient. The one the message was sent to need not be among them: a catch-all's are
+/// nobody's, and what is sent there is meant for nobody (RFC 5230 §4.5).
 pub(crate) fn may_answer(
     mail: &Mail<'_>,
     sender: &str,
-    recipient: &str,
     is_own: &mut dyn FnMut(&str) -> bool,
 ) -> bool {
     // RFC 3834 §2: never to the null reverse-path.
-    if sender.is_empty() || is_machine(sender) || fields_forbid(mail) {
+    if sender.is_empty() || is_machine(sender) || fields_forbid(mail) || is_own(sender) {
         return false;
     }
-    let mut is_own = |address: &str| address.eq_ignore_ascii_case(recipient) || is_own(address);
-    if is_own(sender) {
+    // R-RESP-5: programs that send for others have an author of their own beside the reverse-path.
+    if any_address(mail, &["From"], &mut is_machine) {
         return false;
     }
     // RFC 5230 §4.5: only what names the recipient is meant for a person.
-    let max = 1000;
-    RECIPIENT_FIELDS.iter().flat_map(|name| mail.named(name)).any(|field| {
-        addresses(field.raw(mail), max)
+    any_address(mail, &RECIPIENT_FIELDS, is_own)
+}
+
+/// Whether one of the addresses in fields of these names is such a one.
+fn any_address(mail: &Mail<'_>, names: &[&str], is_such: &mut dyn FnMut(&str) -> bool) -> bool {
+    names.iter().flat_map(|name| mail.named(name)).any(|field| {
+        addresses(field.raw(mail), ADDRESSES_MAX)
             .iter()
-            .any(|(local, host)| is_own(&format!("{local}@{host}")))
+            .any(|(local, host)| is_such(&format!("{local}@{host}")))
     })
 }
 
@@ -98,15 +105,10 @@ pub struct AnswerHead {
 impl AnswerHead {
     /// For a message that may be answered without anybody reading it, else nothing: R-RESP-5,
     /// RFC 3834 §2. `is_own` knows the addresses of the recipient.
-    pub fn of(
-        message: &[u8],
-        sender: &str,
-        recipient: &str,
-        is_own: &mut dyn FnMut(&str) -> bool,
-    ) -> Option<Self> {
+    pub fn of(message: &[u8], sender: &str, is_own: &mut dyn FnMut(&str) -> bool) -> Option<Self> {
         let limits = Limits::default();
         let mail = Mail::new(message, &limits);
-        may_answer(&mail, sender, recipient, is_own).then(|| Self::new(&mail))
+        may_answer(&mail, sender, is_own).then(|| Self::new(&mail))
     }
 
     pub(crate) fn new(mail: &Mail<'_>) -> Self {
@@ -142,6 +144,25 @@ fn references(mail: &Mail<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_the_account_and_is_from_a_person_is_answered() {
+        for (header, expect) in [
+            ("From: max@far.test\r\nTo: julie@home.test\r\n", true),
+            ("From: max@far.test\r\nTo: x@y.test\r\nCc: Julie <Julie@home.test>\r\n", true),
+            ("To: julie@home.test\r\n", true),
+            ("From: max@far.test\r\nTo: any@home.test\r\n", false),
+            ("From: No Reply <no-reply@far.test>\r\nTo: julie@home.test\r\n", false),
+            ("From: max@far.test, noreply@far.test\r\nTo: julie@home.test\r\n", false),
+            ("From: news-bounces@far.test\r\nTo: julie@home.test\r\n", false),
+            ("From: noreply <max@far.test>\r\nTo: julie@home.test\r\n", true),
+        ] {
+            let message = format!("{header}\r\nHello.\r\n");
+            let mut is_own = |address: &str| address.eq_ignore_ascii_case("julie@home.test");
+            let head = AnswerHead::of(message.as_bytes(), "max@far.test", &mut is_own);
+            assert_eq!(head.is_some(), expect, "{header}");
+        }
+    }
 
     #[test]
     fn machines() {
