@@ -1,6 +1,8 @@
 //! Whether a message may get an automatic answer (RFC 3834 §2, RFC 5230 §4.5,
 //! RFC 5230 §4.6, R-RESP-5).
 
+use message::original_sender;
+
 use crate::base::address::addresses;
 use crate::compose::shortened;
 use crate::limits::Limits;
@@ -32,16 +34,17 @@ pub(crate) fn is_automatic(mail: &Mail<'_>) -> bool {
     !word.eq_ignore_ascii_case("no")
 }
 
-/// Whether the sender's address stands for a machine.
+/// Whether the sender's address stands for a machine, as it is without what servers put around it.
 pub(crate) fn is_machine(sender: &str) -> bool {
-    let local = sender.rsplit_once('@').map_or(sender, |(local, _)| local).to_ascii_lowercase();
+    let sender = original_sender(sender);
+    let local = sender.rsplit_once('@').map_or(&*sender, |(local, _)| local).to_ascii_lowercase();
     let user = local.split('+').next().unwrap_or(&local);
     // RFC 5230 §4.6: owner-list, list-request; bounces of list managers have a hyphen as well.
     MACHINES.contains(&user)
         || NO_REPLY.iter().any(|word| local.starts_with(word) || user.ends_with(word))
         || local.starts_with("owner-")
         || ["-request", "-owner", "-bounces", "-bounce"].iter().any(|end| user.ends_with(end))
-        || ["bounce-", "bounces-", "bounces", "prvs="].iter().any(|start| local.starts_with(start))
+        || ["bounce-", "bounces-", "bounces"].iter().any(|start| local.starts_with(start))
 }
 
 // What forbids an answer among the fields.
@@ -71,7 +74,10 @@ pub(crate) fn may_answer(
     is_own: &mut dyn FnMut(&str) -> bool,
 ) -> bool {
     // RFC 3834 §2: never to the null reverse-path.
-    if sender.is_empty() || is_machine(sender) || fields_forbid(mail) || is_own(sender) {
+    if sender.is_empty() || is_machine(sender) || fields_forbid(mail) {
+        return false;
+    }
+    if is_own(sender) || is_own(&original_sender(sender)) {
         return false;
     }
     // R-RESP-5: programs that send for others have an author of their own beside the reverse-path.
@@ -178,6 +184,10 @@ mod tests {
             ("do-not-reply.billing@x", true),
             ("orders_noreply@x", true),
             ("calendar-noreply@x", true),
+            ("prvs=1234abcdef=julie@x", false),
+            ("prvs=1234abcdef=noreply@x", true),
+            ("SRS0=HHHH=TT=y.test=julie@x", false),
+            ("SRS0=HHHH=TT=y.test=owner-list@x", true),
             ("julie@x", false),
             ("requester@x", false),
             ("owner@x", false),

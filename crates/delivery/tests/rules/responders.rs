@@ -89,6 +89,29 @@ fn what_names_nobody_or_is_from_a_program_is_not_answered() {
     });
 }
 
+/// R-RESP-3: a sender is one person, whatever its server writes around it; the answer goes to what
+/// that server takes bounces at.
+#[test]
+fn tags_of_servers_make_no_other_sender() {
+    on_both_engines(|scene| {
+        scene.responder(ResponderBody { excluded: vec!["@quiet.test".to_owned()], ..body("away") });
+        let julie = "julie@example.test";
+        assert_eq!(scene.arrive("prvs=1234abcdef=a@b.test", julie, HELLO), None);
+        assert_eq!(scene.sent()[0].to, "prvs=1234abcdef=a@b.test");
+        for again in [
+            "a@b.test",
+            "prvs=1235abcde0=A@b.test",
+            "SRS0=HHHH=TT=b.test=a@hop.test",
+            "SRS1=HHHH=hop.test==HHHH=TT=b.test=a@other.test",
+            "SRS0=HHHH=TT=quiet.test=c@hop.test",
+            "SRS0=HHHH=TT=example.test=julie@hop.test",
+        ] {
+            assert_eq!(answers(scene, again, julie, HELLO), 0, "{again}");
+        }
+        assert_eq!(answers(scene, "SRS0=HHHH=TT=b.test=c@hop.test", julie, HELLO), 1);
+    });
+}
+
 /// R-RESP-2: plain and HTML.
 #[test]
 fn an_answer_has_both_texts() {
