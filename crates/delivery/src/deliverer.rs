@@ -12,7 +12,7 @@ use responder::{
 use storage::{
     AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing, MailboxName,
     Outgoing, Placement, PreparedMessage, Result, SeenMark, Sorter, Sorting, SpecialUse, Store,
-    Verdict,
+    Verdict, Withdrawn,
 };
 
 use crate::cache::{AnsweredKey, Caches};
@@ -186,6 +186,8 @@ impl<'a> SortingOne<'a> {
                 }
                 Action::Redirect(to) => self.script_redirect(&to).await?,
                 Action::Reject(reject) => self.reject = Some(reject),
+                // R-ADDR-7
+                Action::Vacation(_) if self.rules.withdrawn.contains(Withdrawn::RESPONDER) => {}
                 Action::Vacation(vacation) => {
                     self.answers = true;
                     self.vacation(&vacation).await?;
@@ -212,6 +214,9 @@ impl<'a> SortingOne<'a> {
         // RFC 5228 §10: a loop is ended, and the message is not lost for that; nor is spam, which
         // is not sent on.
         if is_mute || redirect::loops(self.arrival.message, self.rules) {
+            self.plan.filings.push(Filing::usual());
+        } else if self.rules.withdrawn.contains(Withdrawn::REDIRECTIONS) {
+            self.plan.failure.get_or_insert_with(|| redirect::WITHDRAWN.to_owned());
             self.plan.filings.push(Filing::usual());
         } else if !redirect::may_send_to(store, settings, self.rules, &to.address).await? {
             self.plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());

@@ -52,6 +52,9 @@ pub(crate) async fn may_send_to(
 /// What the owner is told of a message that would be sent on in the name of somebody else.
 pub(crate) const NOT_OWN: &str = "mail is sent on in the name of who wrote it, or of the owner";
 
+/// What the owner is told of a redirection of a script that a manager has withdrawn the right to.
+pub(crate) const WITHDRAWN: &str = "an administrator has withdrawn the right to send mail on";
+
 /// Whether a script made somebody else the author, or the sender, of a message that came as
 /// `original` (R-ADDR-5).
 pub(crate) async fn is_forged(

@@ -37,7 +37,7 @@ pub use resolve::{AuthorsElsewhere, Authorship, Recipient, Resolution, Sending};
 pub use scram::ScramVerifier;
 pub use sending::{SendingLimits, SendingUse};
 pub use signing_key::{SigningKey, SigningState};
-pub use withdrawn::Withdrawn;
+pub use withdrawn::{ScriptUses, Withdrawn};
 
 #[cfg(test)]
 mod tests;
