@@ -102,6 +102,8 @@ fn domains(config: &Path) {
     let records = done(config, &["domain", "dns", "example.test"]);
     assert!(records.contains("example.test. IN TXT \"v=spf1 mx -all\"\n"), "{records}");
     assert!(records.contains("example.invalid. IN TXT"), "{records}");
+    let advice = "posthorn domain dkim make example.test\n";
+    assert!(records.contains("; example.test has no DKIM key, ") && records.contains(advice));
     assert!(refused(config, &["domain", "dns", "absent.test"]).contains("does not exist"));
     domain_switches(config);
 }
