@@ -86,7 +86,8 @@ const REFERENCE_HEAD: &str = "\
 One TOML file: `posthorn --config FILE`, else `$POSTHORN_CONFIG`, else
 `/etc/posthorn/posthorn.toml`. `posthorn check-config` says what is wrong with it as
 `file:line:key: text`, without a key where it is no TOML; an unknown key or a bad value stops the
-start. A size is a number and a unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`), a duration likewise (`ms`, `s`, `min`, `h`, `days`).
+start. A size is a number and a unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`), a duration likewise (`ms`,
+`s`, `min`, `h`, `days`).
 ";
 
 const SAMPLE_HEAD: &str = "\
