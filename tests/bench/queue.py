@@ -97,6 +97,8 @@ class Sending(Posthorn):
         if "enabled = false\n" not in text:
             raise SystemExit(f"{configuration} is not what quickstart wrote")
         text = text.replace("enabled = false\n", enabled, 1)
+        # What is measured with is from people elsewhere.
+        text += '\n[submission]\nauthors_elsewhere = true\n'
         text += (f'\n[[route]]\ndomain = "*"\nhost = "{SINK_HOST}:{self.sink.port}"\n'
                  'tls = "never"\n')
         configuration.write_text(text)

@@ -22,7 +22,7 @@ mod value;
 pub use options::{
     Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Dav,
     Delivery, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
-    Rspamd, Search, SentReports, Storage, Tls,
+    Rspamd, Search, SentReports, Storage, Submission, Tls,
 };
 pub use parse::{Vocabulary, parse, read_file};
 pub use position::line_of;

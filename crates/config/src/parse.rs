@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::options::{
     Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Config, Dav,
     Delivery, General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3,
-    Queue, Route, Rspamd, Search, Section, SentReports, Storage, Tls,
+    Queue, Route, Rspamd, Search, Section, SentReports, Storage, Submission, Tls,
 };
 use crate::problem::{Problem, Problems};
 use crate::reader::{Source, TableReader};
@@ -77,7 +77,11 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let tls = section::<Tls>(source, root, check::tls);
     let certificates = repeated::<Certificate>(source, root, |_, _| {});
     let listeners = read_listeners(source, root);
-    let mode = tls.as_ref().map(|tls| tls.mode);
+    let mode_at = match root.get(Tls::NAME).map(Spanned::get_ref) {
+        Some(DeValue::Table(table)) => table.get("mode").map_or(0, |mode| mode.span().start),
+        _ => 0,
+    };
+    let mode = tls.as_ref().map(|tls| (tls.mode, mode_at));
     let served = listeners.as_deref().unwrap_or_default();
     let acme =
         section::<Acme>(source, root, |acme, reader| check::acme(acme, mode, served, reader));
@@ -90,6 +94,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
     let routes = repeated::<Route>(source, root, check::route);
     let authenticity = section::<Authenticity>(source, root, check::authenticity);
     let sent_reports = section::<SentReports>(source, root, check::sent_reports);
+    let submission = section::<Submission>(source, root, |_, _| {});
     let delivery = section::<Delivery>(source, root, |_, _| {});
     let peers = section::<Peers>(source, root, |_, _| {});
     let block_lists = repeated::<BlockList>(source, root, |_, _| {});
@@ -121,6 +126,7 @@ fn read(source: &Source<'_>, root: &DeTable<'_>) -> Option<Config> {
         routes: routes?,
         authenticity: authenticity?,
         sent_reports: sent_reports?,
+        submission: submission?,
         delivery: delivery?,
         peers: peers?,
         block_lists: block_lists?,
@@ -147,7 +153,7 @@ pub(crate) fn top_keys() -> Vec<&'static str> {
     known.extend([ImapClient::NAME, Queue::NAME, Route::NAME, Authenticity::NAME]);
     known.extend([Certificate::NAME, Acme::NAME, MtaSts::NAME, Rspamd::NAME, SentReports::NAME]);
     known.extend([Activity::NAME, Calendar::NAME, Dav::NAME, Delivery::NAME]);
-    known.extend([Peers::NAME, BlockList::NAME, Check::NAME]);
+    known.extend([Peers::NAME, BlockList::NAME, Check::NAME, Submission::NAME]);
     known
 }
 
@@ -257,7 +263,7 @@ mod tests {
     fn what_is_no_text_is_told_with_its_line() {
         let bytes = [BASE.as_bytes(), b"# caf\xe9\n"].concat();
         let problems = read_file(&bytes, Path::new("p.toml"), Vocabulary::ANY).unwrap_err();
-        assert_eq!(problems.to_string(), "p.toml:7:: the file holds bytes that are not UTF-8");
+        assert_eq!(problems.to_string(), "p.toml:7: the file holds bytes that are not UTF-8");
     }
 
     #[test]
@@ -335,7 +341,11 @@ mod tests {
             ),
             (
                 BASE.replace("self-signed", "acme"),
-                "p.toml:1:acme.challenge: tls-alpn-01 needs a listener of protocol https",
+                "p.toml:3:tls.mode: \"acme\": tls-alpn-01 needs a listener of protocol https",
+            ),
+            (
+                format!("{}[acme]\nchallenge = \"http-01\"\n", BASE.replace("self-signed", "acme")),
+                "p.toml:8:acme.challenge: http-01 needs a listener of protocol http",
             ),
             (
                 BASE.replace("self-signed", "files"),
@@ -354,7 +364,7 @@ mod tests {
             ),
             (
                 "hostname = \n".to_owned(),
-                "p.toml:1:: string values must be quoted, expected literal string",
+                "p.toml:1: string values must be quoted, expected literal string",
             ),
         ] {
             assert_eq!(problems(&text), expected);

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 pub struct Problem {
     /// The line it stands on, counted from 1.
     pub line: usize,
-    /// The dotted key, such as `limits.message`; empty for a file that is not TOML at all.
+    /// The dotted key, such as `limits.message`; empty where no key is the matter, as in a file that is
+    /// not TOML at all.
     pub key: String,
     /// What is wrong, in one line.
     pub text: String,
@@ -30,7 +31,11 @@ impl fmt::Display for Problems {
                 f.write_str("\n")?;
             }
             let Problem { line, key, text } = problem;
-            write!(f, "{}:{line}:{key}: {text}", self.file.display())?;
+            write!(f, "{}:{line}:", self.file.display())?;
+            if !key.is_empty() {
+                write!(f, "{key}:")?;
+            }
+            write!(f, " {text}")?;
         }
         Ok(())
     }

@@ -124,6 +124,16 @@ impl<'a> TableReader<'a> {
         self.source.report(offset, &self.path(key), text);
     }
 
+    /// Whether the file says something of an option.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Reports a problem with an option of another table, by its whole key.
+    pub(crate) fn refuse_at(&self, offset: usize, path: &str, text: impl Into<String>) {
+        self.source.report(offset, path, text);
+    }
+
     /// What is known of the words of other crates.
     pub(crate) fn words(&self) -> Vocabulary {
         self.source.words

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::options::{
     Acme, Activity, Auth, Authenticity, BlockList, Calendar, Certificate, Check, Dav, Delivery,
     General, Imap, ImapClient, Limits, Listener, Log, Metrics, MtaSts, Peers, Pop3, Queue, Route,
-    Row, Rspamd, Search, Section, SentReports, Storage, Tls,
+    Row, Rspamd, Search, Section, SentReports, Storage, Submission, Tls,
 };
 
 /// The reference of every option, in Markdown: `docs/config.md`.
@@ -27,6 +27,7 @@ pub fn render_reference() -> String {
     reference::<Route>(&mut out);
     reference::<Authenticity>(&mut out);
     reference::<SentReports>(&mut out);
+    reference::<Submission>(&mut out);
     reference::<Delivery>(&mut out);
     reference::<Peers>(&mut out);
     reference::<BlockList>(&mut out);
@@ -62,6 +63,7 @@ pub fn render_sample() -> String {
     sample_unset::<Route>(&mut out);
     sample::<Authenticity>(&mut out);
     sample::<SentReports>(&mut out);
+    sample::<Submission>(&mut out);
     sample::<Delivery>(&mut out);
     sample::<Peers>(&mut out);
     sample_unset::<BlockList>(&mut out);
@@ -83,8 +85,9 @@ const REFERENCE_HEAD: &str = "\
 
 One TOML file: `posthorn --config FILE`, else `$POSTHORN_CONFIG`, else
 `/etc/posthorn/posthorn.toml`. `posthorn check-config` says what is wrong with it as
-`file:line:key: text`; an unknown key or a bad value stops the start. A size is a number and a
-unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`), a duration likewise (`ms`, `s`, `min`, `h`, `days`).
+`file:line:key: text`, without a key where it is no TOML; an unknown key or a bad value stops the
+start. A size is a number and a unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`), a duration likewise (`ms`,
+`s`, `min`, `h`, `days`).
 ";
 
 const SAMPLE_HEAD: &str = "\

@@ -12,7 +12,7 @@ use responder::{
 use storage::{
     AnswerClaim, AnswerSource, Arrival, Claimed, DeliveryPlan, Destination, Filing, MailboxName,
     Outgoing, Placement, PreparedMessage, Result, SeenMark, Sorter, Sorting, SpecialUse, Store,
-    Verdict,
+    Verdict, Withdrawn,
 };
 
 use crate::cache::{AnsweredKey, Caches};
@@ -187,6 +187,8 @@ impl<'a> SortingOne<'a> {
                 }
                 Action::Redirect(to) => self.script_redirect(&to).await?,
                 Action::Reject(reject) => self.reject = Some(reject),
+                // R-ADDR-7
+                Action::Vacation(_) if self.rules.withdrawn.contains(Withdrawn::RESPONDER) => {}
                 Action::Vacation(vacation) => {
                     self.answers = true;
                     self.vacation(&vacation).await?;
@@ -213,6 +215,9 @@ impl<'a> SortingOne<'a> {
         // RFC 5228 §10: a loop is ended, and the message is not lost for that; nor is spam, which
         // is not sent on.
         if is_mute || redirect::loops(self.arrival.message, self.rules) {
+            self.plan.filings.push(Filing::usual());
+        } else if self.rules.withdrawn.contains(Withdrawn::REDIRECTIONS) {
+            self.plan.failure.get_or_insert_with(|| redirect::WITHDRAWN.to_owned());
             self.plan.filings.push(Filing::usual());
         } else if !redirect::may_send_to(store, settings, self.rules, &to.address).await? {
             self.plan.failure.get_or_insert_with(|| redirect::NOT_AGREED.to_owned());
@@ -291,7 +296,12 @@ impl<'a> SortingOne<'a> {
             return self.answer(vacation, claim).await;
         }
         // RFC 5230 §4.3: an author that is not allowed is ignored.
-        let own = Vacation { from: self.arrival.forward_path.to_owned(), ..vacation.clone() };
+        let from = match self.rules.is_own(self.arrival.forward_path) {
+            true => self.arrival.forward_path.to_owned(),
+            // It came to a catch-all, and names the account beside that.
+            false => self.rules.address.clone(),
+        };
+        let own = Vacation { from, ..vacation.clone() };
         self.answer(&own, claim).await
     }
 

@@ -11,9 +11,9 @@ use mailauth::srs;
 use message::{ListItem, address_list, header_fields};
 use responder::{DeliverBy, Redirect};
 use storage::{
-    Address, Arrival, Authorship, CalendarMail, Deadline, MailParameters, Outgoing,
-    PreparedMessage, RcptParameters, Resolution, Result, SpoolEntry, SpoolRecipient, SpoolTerms,
-    Store, Urgency, WhenLate,
+    Address, Arrival, AuthorsElsewhere, Authorship, CalendarMail, Deadline, MailParameters,
+    Outgoing, PreparedMessage, RcptParameters, Resolution, Result, SpoolEntry, SpoolRecipient,
+    SpoolTerms, Store, Urgency, WhenLate,
 };
 
 use crate::rules::Ready;
@@ -53,7 +53,10 @@ pub(crate) async fn may_send_to(
 /// What the owner is told of a message that would be sent on in the name of somebody else.
 pub(crate) const NOT_OWN: &str = "mail is sent on in the name of who wrote it, or of the owner";
 
-/// Whether a script made somebody else here the author, or the sender, of a message that came as
+/// What the owner is told of a redirection of a script that a manager has withdrawn the right to.
+pub(crate) const WITHDRAWN: &str = "an administrator has withdrawn the right to send mail on";
+
+/// Whether a script made somebody else the author, or the sender, of a message that came as
 /// `original` (R-ADDR-5).
 pub(crate) async fn is_forged(
     store: &Store,
@@ -67,7 +70,9 @@ pub(crate) async fn is_forged(
     if named.is_empty() {
         return Ok(false);
     }
-    let checked = store.read(move |tx| tx.check_authors(account, &named, &[])).await?;
+    let checked =
+        store.read(move |tx| tx.check_authors(account, &named, &[], AuthorsElsewhere::Refused));
+    let checked = checked.await?;
     Ok(checked != Authorship::Permitted)
 }
 

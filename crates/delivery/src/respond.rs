@@ -49,7 +49,7 @@ pub(crate) fn due<'r>(
 /// What an answer to a message begins with, if the message may have one.
 pub(crate) fn head(rules: &Ready, arrival: &Arrival<'_>) -> Option<AnswerHead> {
     let mut is_own = |address: &str| rules.is_own(address);
-    AnswerHead::of(arrival.message, arrival.reverse_path, arrival.forward_path, &mut is_own)
+    AnswerHead::of(arrival.message, arrival.reverse_path, &mut is_own)
 }
 
 /// The answer that the active responder gives, as the action of `vacation`.

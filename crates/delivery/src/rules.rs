@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use responder::{Language, Program};
-use storage::{ActiveResponder, Address, Redirection, Rules};
+use storage::{ActiveResponder, Address, Redirection, Rules, Withdrawn};
 
 use crate::zone::zone_of;
 
@@ -26,6 +26,8 @@ pub(crate) struct Ready {
     pub(crate) script: Option<(String, Compiled)>,
     pub(crate) responder: Option<ActiveResponder>,
     pub(crate) redirections: Vec<Redirection>,
+    /// What the script does not, as the account may not (R-ADDR-7).
+    pub(crate) withdrawn: Withdrawn,
     /// About what it takes in memory, the script aside.
     pub(crate) bytes: u64,
 }
@@ -47,6 +49,7 @@ impl Ready {
             script,
             responder: rules.responder,
             redirections: rules.redirections,
+            withdrawn: rules.withdrawn,
             bytes: (text + addresses + 1024) as u64,
         }
     }

@@ -2,7 +2,7 @@
 
 use ids::AccountId;
 use responder::Program;
-use storage::{AccountTx, ScriptName, StorageError, WriteTx};
+use storage::{AccountTx, ScriptName, ScriptUses, StorageError, WriteTx};
 
 use crate::error::{CommandError, Result};
 use crate::render::{Code, literal, response, string};
@@ -38,24 +38,31 @@ impl Session {
 
     /// RFC 5804 §2.6: a script with mistakes is not stored; what was there stays.
     pub(crate) async fn put_script(&mut self, name: ScriptName, text: Vec<u8>) -> Result<Reply> {
-        let (text, warnings) = self.compile(text).await?;
-        self.change("managesieve put", move |tx| tx.put_script(&name, &text)).await?;
-        Ok(taken(warnings))
+        let (text, compiled) = self.compile(text).await?;
+        let change = move |tx: &mut AccountTx<'_, '_>| {
+            tx.check_script_uses(compiled.uses)?;
+            tx.put_script(&name, &text)
+        };
+        self.change("managesieve put", change).await?;
+        Ok(taken(compiled.warnings))
     }
 
     /// RFC 5804 §2.12
     pub(crate) async fn check_script(&mut self, text: Vec<u8>) -> Result<Reply> {
-        let (_, warnings) = self.compile(text).await?;
-        Ok(taken(warnings))
+        let (_, compiled) = self.compile(text).await?;
+        Ok(taken(compiled.warnings))
     }
 
-    /// Compiles a script, off the async threads, and gives it back with the warnings; what is
-    /// wrong with it, a line each with its place.
-    async fn compile(&self, text: Vec<u8>) -> Result<(Vec<u8>, String)> {
+    /// Compiles a script, off the async threads, and gives it back with what is known of it; what
+    /// is wrong with it, a line each with its place.
+    async fn compile(&self, text: Vec<u8>) -> Result<(Vec<u8>, Compiled)> {
         let language = self.shared.settings.language.clone();
         let compiled =
             tokio::task::spawn_blocking(move || match Program::compile(&text, &language) {
-                Ok(program) => Ok((text, lines(program.warnings()))),
+                Ok(program) => {
+                    let warnings = lines(program.warnings());
+                    Ok((text, Compiled { warnings, uses: uses(&program) }))
+                }
                 Err(mistakes) => Err(lines(&mistakes)),
             });
         let failed = |_| StorageError::Internal("the compiler panicked".to_owned());
@@ -91,7 +98,22 @@ impl Session {
     }
 
     pub(crate) async fn set_active(&mut self, name: Option<ScriptName>) -> Result<Reply> {
-        self.change("managesieve activate", move |tx| tx.activate_script(name.as_ref())).await
+        let Some(name) = name else {
+            return self.change("managesieve deactivate", |tx| tx.activate_script(None)).await;
+        };
+        let (account, wanted) = (self.account()?, name.clone());
+        let text = self.shared.store.read(move |tx| tx.find_script(account, &wanted)).await?;
+        // One that was put there before some of it was withdrawn (R-ADDR-7). What has mistakes by
+        // now does nothing.
+        let uses = match self.compile(text.ok_or(StorageError::NotFound("script"))?).await {
+            Ok((_, compiled)) => compiled.uses,
+            Err(_) => ScriptUses::default(),
+        };
+        let change = move |tx: &mut AccountTx<'_, '_>| {
+            tx.check_script_uses(uses)?;
+            tx.activate_script(Some(&name))
+        };
+        self.change("managesieve activate", change).await
     }
 
     pub(crate) async fn delete_script(&mut self, name: ScriptName) -> Result<Reply> {
@@ -105,6 +127,17 @@ impl Session {
     ) -> Result<Reply> {
         self.change("managesieve rename", move |tx| tx.rename_script(&from, &to)).await
     }
+}
+
+/// What is known of a script without mistakes.
+struct Compiled {
+    /// A line each.
+    warnings: String,
+    uses: ScriptUses,
+}
+
+fn uses(program: &Program) -> ScriptUses {
+    ScriptUses { vacation: program.uses("vacation"), redirect: program.uses("redirect") }
 }
 
 fn lines(told: &[impl ToString]) -> String {

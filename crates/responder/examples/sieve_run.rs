@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use message::date::DateTime;
-use responder::{Action, Delivery, EmptyEnv, Envelope, Event, Language, Program};
+use responder::{Action, Delivery, Env, Envelope, Event, Language, Program};
 
 fn main() -> ExitCode {
     match run() {
@@ -19,6 +19,15 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Whose script it is: who gets the message.
+struct Owner<'a>(&'a str);
+
+impl Env for Owner<'_> {
+    fn is_own_address(&mut self, address: &str) -> bool {
+        address.eq_ignore_ascii_case(self.0)
     }
 }
 
@@ -44,7 +53,7 @@ fn run() -> Result<Vec<String>, String> {
         detail_separator: '+',
         event: Event::Delivery,
     };
-    let outcome = program.run(&language, &delivery, &mut EmptyEnv);
+    let outcome = program.run(&language, &delivery, &mut Owner(recipient));
     let outcome = outcome.map_err(|failure| failure.to_string())?;
     Ok(outcome.actions.iter().map(shown).collect())
 }

@@ -1,6 +1,8 @@
 //! Whether a message may get an automatic answer (RFC 3834 §2, RFC 5230 §4.5,
 //! RFC 5230 §4.6, R-RESP-5).
 
+use message::original_sender;
+
 use crate::base::address::addresses;
 use crate::compose::shortened;
 use crate::limits::Limits;
@@ -14,6 +16,9 @@ const REFERENCES_BYTES_MAX: usize = 990;
 
 /// RFC 5230 §4.5: where a message to a person names the person.
 const RECIPIENT_FIELDS: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
+
+/// LIMIT: addresses of one field that are looked at.
+const ADDRESSES_MAX: usize = 1000;
 
 /// Local parts behind which nobody reads answers.
 const MACHINES: [&str; 5] = ["mailer-daemon", "mailer_daemon", "listserv", "majordomo", "bounce"];
@@ -29,16 +34,17 @@ pub(crate) fn is_automatic(mail: &Mail<'_>) -> bool {
     !word.eq_ignore_ascii_case("no")
 }
 
-/// Whether the sender's address stands for a machine.
+/// Whether the sender's address stands for a machine, as it is without what servers put around it.
 pub(crate) fn is_machine(sender: &str) -> bool {
-    let local = sender.rsplit_once('@').map_or(sender, |(local, _)| local).to_ascii_lowercase();
+    let sender = original_sender(sender);
+    let local = sender.rsplit_once('@').map_or(&*sender, |(local, _)| local).to_ascii_lowercase();
     let user = local.split('+').next().unwrap_or(&local);
     // RFC 5230 §4.6: owner-list, list-request; bounces of list managers have a hyphen as well.
     MACHINES.contains(&user)
         || NO_REPLY.iter().any(|word| local.starts_with(word) || user.ends_with(word))
         || local.starts_with("owner-")
         || ["-request", "-owner", "-bounces", "-bounce"].iter().any(|end| user.ends_with(end))
-        || ["bounce-", "bounces-", "bounces", "prvs="].iter().any(|start| local.starts_with(start))
+        || ["bounce-", "bounces-", "bounces"].iter().any(|start| local.starts_with(start))
 }
 
 // What forbids an answer among the fields.
@@ -60,27 +66,34 @@ fn fields_forbid(mail: &Mail<'_>) -> bool {
 }
 
 /// Whether the sender of a message may be answered by its recipient. `is_own` knows the addresses
-/// of the recipient; the one the message was sent to is one of them.
+/// of the recipient. The one the message was sent to need not be among them: a catch-all's are
+/// nobody's, and what is sent there is meant for nobody (RFC 5230 §4.5).
 pub(crate) fn may_answer(
     mail: &Mail<'_>,
     sender: &str,
-    recipient: &str,
     is_own: &mut dyn FnMut(&str) -> bool,
 ) -> bool {
     // RFC 3834 §2: never to the null reverse-path.
     if sender.is_empty() || is_machine(sender) || fields_forbid(mail) {
         return false;
     }
-    let mut is_own = |address: &str| address.eq_ignore_ascii_case(recipient) || is_own(address);
-    if is_own(sender) {
+    if is_own(sender) || is_own(&original_sender(sender)) {
+        return false;
+    }
+    // R-RESP-5: programs that send for others have an author of their own beside the reverse-path.
+    if any_address(mail, &["From"], &mut is_machine) {
         return false;
     }
     // RFC 5230 §4.5: only what names the recipient is meant for a person.
-    let max = 1000;
-    RECIPIENT_FIELDS.iter().flat_map(|name| mail.named(name)).any(|field| {
-        addresses(field.raw(mail), max)
+    any_address(mail, &RECIPIENT_FIELDS, is_own)
+}
+
+/// Whether one of the addresses in fields of these names is such a one.
+fn any_address(mail: &Mail<'_>, names: &[&str], is_such: &mut dyn FnMut(&str) -> bool) -> bool {
+    names.iter().flat_map(|name| mail.named(name)).any(|field| {
+        addresses(field.raw(mail), ADDRESSES_MAX)
             .iter()
-            .any(|(local, host)| is_own(&format!("{local}@{host}")))
+            .any(|(local, host)| is_such(&format!("{local}@{host}")))
     })
 }
 
@@ -98,15 +111,10 @@ pub struct AnswerHead {
 impl AnswerHead {
     /// For a message that may be answered without anybody reading it, else nothing: R-RESP-5,
     /// RFC 3834 §2. `is_own` knows the addresses of the recipient.
-    pub fn of(
-        message: &[u8],
-        sender: &str,
-        recipient: &str,
-        is_own: &mut dyn FnMut(&str) -> bool,
-    ) -> Option<Self> {
+    pub fn of(message: &[u8], sender: &str, is_own: &mut dyn FnMut(&str) -> bool) -> Option<Self> {
         let limits = Limits::default();
         let mail = Mail::new(message, &limits);
-        may_answer(&mail, sender, recipient, is_own).then(|| Self::new(&mail))
+        may_answer(&mail, sender, is_own).then(|| Self::new(&mail))
     }
 
     pub(crate) fn new(mail: &Mail<'_>) -> Self {
@@ -144,6 +152,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_names_the_account_and_is_from_a_person_is_answered() {
+        for (header, expect) in [
+            ("From: max@far.test\r\nTo: julie@home.test\r\n", true),
+            ("From: max@far.test\r\nTo: x@y.test\r\nCc: Julie <Julie@home.test>\r\n", true),
+            ("To: julie@home.test\r\n", true),
+            ("From: max@far.test\r\nTo: any@home.test\r\n", false),
+            ("From: No Reply <no-reply@far.test>\r\nTo: julie@home.test\r\n", false),
+            ("From: max@far.test, noreply@far.test\r\nTo: julie@home.test\r\n", false),
+            ("From: news-bounces@far.test\r\nTo: julie@home.test\r\n", false),
+            ("From: noreply <max@far.test>\r\nTo: julie@home.test\r\n", true),
+        ] {
+            let message = format!("{header}\r\nHello.\r\n");
+            let mut is_own = |address: &str| address.eq_ignore_ascii_case("julie@home.test");
+            let head = AnswerHead::of(message.as_bytes(), "max@far.test", &mut is_own);
+            assert_eq!(head.is_some(), expect, "{header}");
+        }
+    }
+
+    #[test]
     fn machines() {
         for (sender, expect) in [
             ("MAILER-DAEMON@x", true),
@@ -157,6 +184,10 @@ mod tests {
             ("do-not-reply.billing@x", true),
             ("orders_noreply@x", true),
             ("calendar-noreply@x", true),
+            ("prvs=1234abcdef=julie@x", false),
+            ("prvs=1234abcdef=noreply@x", true),
+            ("SRS0=HHHH=TT=y.test=julie@x", false),
+            ("SRS0=HHHH=TT=y.test=owner-list@x", true),
             ("julie@x", false),
             ("requester@x", false),
             ("owner@x", false),

@@ -1,6 +1,8 @@
 //! Compiled scripts, and the language that they are compiled by: which capabilities there are, and
 //! with which bounds.
 
+use std::collections::BTreeSet;
+
 use crate::action::Outcome;
 use crate::capability::{Capability, CapabilitySet};
 use crate::env::{Delivery, Env};
@@ -41,6 +43,7 @@ pub struct Program {
     warnings: Vec<Warning>,
     regex_bytes: usize,
     text_bytes: usize,
+    commands: BTreeSet<&'static str>,
 }
 
 impl std::fmt::Debug for Program {
@@ -53,9 +56,10 @@ impl Program {
     /// Compiles a script, or tells its mistakes; there is at least one then.
     pub fn compile(script: &[u8], language: &Language) -> Result<Self, Vec<ScriptError>> {
         let nodes = syntax::parse(script, &language.limits).map_err(|error| vec![error])?;
-        let compile::Compiled { block, required, warnings, regex_bytes } =
+        let compile::Compiled { block, required, warnings, regex_bytes, commands } =
             compile::compile(&nodes, language)?;
-        Ok(Self { block, required, warnings, regex_bytes, text_bytes: script.len() })
+        let text_bytes = script.len();
+        Ok(Self { block, required, warnings, regex_bytes, text_bytes, commands })
     }
 
     /// What its author may want to know.
@@ -76,6 +80,12 @@ impl Program {
     /// The capabilities that the script required.
     pub fn required(&self) -> CapabilitySet {
         self.required
+    }
+
+    /// Whether a command of this name stands in it, `redirect` for one, whether or not a run comes
+    /// to it. What it includes has commands of its own.
+    pub fn uses(&self, command: &str) -> bool {
+        self.commands.contains(command)
     }
 
     /// Runs it on a message. On failure no action counts, and the message is to be kept.

@@ -161,6 +161,9 @@ pub enum Refusal {
     /// The header section names a sender the account may not use (R-ADDR-5).
     #[error("From address not owned")]
     FromNotOwned,
+    /// Likewise, of who sent the message again (RFC 5322 §3.6.6).
+    #[error("Resent-From address not owned")]
+    ResentFromNotOwned,
     /// The content breaks a rule of its form.
     #[error("content refused: {0:?}")]
     Content(ContentFault),

@@ -103,12 +103,17 @@ pub(crate) fn is_of_checks(field: &Field<'_>) -> bool {
     })
 }
 
-/// Whom a message names as its origin (RFC 5322 §3.6.2).
+/// How the fields begin that say who sent a message again.
+const RESENT: &[u8] = b"Resent-";
+/// LIMIT: fields of one time; RFC 5322 §3.6.6 has seven, and obsolete ones one more.
+const RESENT_FIELDS: usize = 8;
+
+/// Whom a message names as its origin (RFC 5322 §3.6.2), or as who sent it again (RFC 5322 §3.6.6).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Originators {
-    /// The addresses in From.
+    /// The addresses in From, or in Resent-From.
     pub(crate) authors: Vec<Address>,
-    /// The addresses in Sender.
+    /// The addresses in Sender, or in Resent-Sender.
     pub(crate) senders: Vec<Address>,
     /// From names somebody at a domain by what is no address.
     pub(crate) unreadable: bool,
@@ -120,15 +125,49 @@ impl Originators {
     pub(crate) fn of(message: &[u8], max: usize) -> Self {
         let mut found = Self::default();
         for field in header_fields(message) {
-            let rest = max.saturating_sub(found.len());
             if field.is("From") {
-                found.authors.extend(addresses(field.value).take(rest));
-                found.add_lenient(field.value, max);
+                found.add_authors(field.value, max);
             } else if field.is("Sender") {
-                found.senders.extend(addresses(field.value).take(rest));
+                found.add_senders(field.value, max);
             }
         }
         found
+    }
+
+    /// Those who sent the message again last, as Resent-From and Resent-Sender name them; `None`
+    /// where no address is in the first. RFC 5322 §3.6.6: the fields of one time stand together,
+    /// above those of the times before, and each of them once.
+    pub(crate) fn resent(message: &[u8], max: usize) -> Option<Self> {
+        let is_resent = |field: &Field<'_>| {
+            let start = field.name.get(..RESENT.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(RESENT))
+        };
+        let fields = header_fields(message).skip_while(|field| !is_resent(field));
+        let (mut found, mut names) = (Self::default(), Vec::new());
+        for field in fields.take_while(is_resent) {
+            let name = field.name.to_ascii_lowercase();
+            if names.contains(&name) || names.len() == RESENT_FIELDS {
+                break;
+            }
+            names.push(name);
+            if field.is("Resent-From") {
+                found.add_authors(field.value, max);
+            } else if field.is("Resent-Sender") {
+                found.add_senders(field.value, max);
+            }
+        }
+        (!found.authors.is_empty()).then_some(found)
+    }
+
+    fn add_authors(&mut self, value: &[u8], max: usize) {
+        let rest = max.saturating_sub(self.len());
+        self.authors.extend(addresses(value).take(rest));
+        self.add_lenient(value, max);
+    }
+
+    fn add_senders(&mut self, value: &[u8], max: usize) {
+        let rest = max.saturating_sub(self.len());
+        self.senders.extend(addresses(value).take(rest));
     }
 
     /// Adds authors whom only a more lenient reader sees: mail programs are such, and the domain
@@ -333,6 +372,36 @@ mod tests {
         assert_eq!(Originators::of(both, 2).len(), 2);
         let found = Originators::of(both, 10);
         assert_eq!((found.authors.len(), found.senders.len()), (2, 2));
+    }
+
+    #[test]
+    fn who_sent_a_message_again_last_is_found() {
+        let cases: &[(&str, Option<(&[&str], &[&str])>)] = &[
+            ("From: a@b\r\n", None),
+            ("Resent-To: a@b\r\nFrom: c@d\r\n", None),
+            ("Resent-From: nobody\r\nFrom: c@d\r\n", None),
+            ("X: y\r\nresent-from: A <a@b>\r\nFrom: c@d\r\n", Some((&["a@b"], &[]))),
+            (
+                "Resent-From: a@b\r\nResent-Date: x\r\nRESENT-SENDER: c@d\r\n",
+                Some((&["a@b"], &["c@d"])),
+            ),
+            // Who sent it again before is no business of the last one.
+            (
+                "Resent-From: a@b\r\nResent-From: c@d\r\nResent-Sender: e@f\r\n",
+                Some((&["a@b"], &[])),
+            ),
+            ("Resent-From: a@b\r\nReceived: x\r\nResent-Sender: c@d\r\n", Some((&["a@b"], &[]))),
+            ("Resent-To: a@b\r\nReceived: x\r\nResent-From: c@d\r\n", None),
+            ("From: a@b\r\n\r\nResent-From: c@d\r\n", None),
+        ];
+        for (header, expected) in cases {
+            let text = |list: &[Address]| list.iter().map(Address::to_string).collect::<Vec<_>>();
+            let found = Originators::resent(header.as_bytes(), 10);
+            let found = found.map(|found| (text(&found.authors), text(&found.senders)));
+            let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
+            let expected = expected.map(|(authors, senders)| (owned(authors), owned(senders)));
+            assert_eq!(found, expected, "{header:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod lines;
 mod long_lines;
 mod lookups;
 mod memory;
+mod origin;
 mod peers;
 mod posting;
 mod readdressing;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use net::PaceSettings;
+use storage::AuthorsElsewhere;
 
 /// LIMIT: what the large providers take is between 25 and 50 MiB.
 const MESSAGE_BYTES_MAX: usize = 50 * 1024 * 1024;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub commands_before_sign_in_max: u32,
     /// Received fields of a message; more are taken for a loop.
     pub received_fields_max: usize,
+    /// Whether submissions may name authors that are nobody's here (R-ADDR-5).
+    pub authors_elsewhere: AuthorsElsewhere,
     /// For how many seconds a submission may be held (RFC 4865); none, it is not offered.
     pub hold_secs_max: u32,
     /// How long a client may be silent between commands.
@@ -100,6 +103,7 @@ impl Settings {
             commands_before_sign_in_max: 30,
             // LIMIT: RFC 5321 §6.3 asks for at least 100.
             received_fields_max: 100,
+            authors_elsewhere: AuthorsElsewhere::Refused,
             hold_secs_max: 0,
             // LIMIT: RFC 5321 §4.5.3.2.7 asks for 5 minutes.
             idle_timeout: Duration::from_secs(300),

@@ -78,11 +78,11 @@ pub use collection::{
     ShareLetter, ShareLetterNews, ShareNews, ShareNotice, ShareNotices, ShareState,
 };
 pub use directory::{
-    ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, Authorship, Credentials,
-    DirectoryQuestion, Domain, Grant, MadePasswordLink, NewAccessKey, NewAccount,
+    ACCESS_KEYS_MAX, ALIASES_MAX, AccessKey, AccessKeyKind, Account, AuthorsElsewhere, Authorship,
+    Credentials, DirectoryQuestion, Domain, Grant, MadePasswordLink, NewAccessKey, NewAccount,
     PASSWORD_LINK_HOURS_MAX, PasswordLink, Protocol, Protocols, QuotaResource, Quotas, Recipient,
-    Resolution, Role, ScramVerifier, Sending, SendingLimits, SendingUse, SigningKey, SigningState,
-    Withdrawn,
+    Resolution, Role, ScramVerifier, ScriptUses, Sending, SendingLimits, SendingUse, SigningKey,
+    SigningState, Withdrawn,
 };
 pub use dmarc_result::{DmarcCount, DmarcResult};
 pub use error::{LimitKind, Result, StorageError};

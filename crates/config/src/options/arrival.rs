@@ -70,6 +70,15 @@ sections! {
         timeout: Duration = default "20 s", since "0.1";
     }
 
+    /// Mail that signed-in accounts hand in to be sent.
+    table "submission" pub struct Submission {
+        /// Whether accounts may name authors and senders (From, Sender) that are at no domain of
+        /// this server. By default an account sends from its own addresses, and from those that
+        /// others of this server let it send from, and from no others. Who sends a message again
+        /// (Resent-From) leaves in it whom it is from, whatever this says.
+        authors_elsewhere: bool = default false, since "0.1";
+    }
+
     /// What becomes of mail that arrives for accounts that have scripts.
     table "delivery" pub struct Delivery {
         /// Where scripts may send mail on to. `agreed` lets them send on to addresses here, and to

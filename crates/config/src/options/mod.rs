@@ -92,7 +92,7 @@ mod sign_in;
 mod storage;
 mod tls;
 
-pub use arrival::{Authenticity, BlockList, Check, Delivery, Peers, Rspamd};
+pub use arrival::{Authenticity, BlockList, Check, Delivery, Peers, Rspamd, Submission};
 pub use limits::Limits;
 pub use listener::{ImapClient, Listener};
 pub use programs::{Calendar, Dav, Imap, Pop3};
@@ -142,6 +142,8 @@ pub struct Config {
     pub authenticity: Authenticity,
     /// `[sent_reports]`
     pub sent_reports: SentReports,
+    /// `[submission]`
+    pub submission: Submission,
     /// `[delivery]`
     pub delivery: Delivery,
     /// `[peers]`

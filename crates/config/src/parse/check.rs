@@ -70,7 +70,7 @@ const ACME_NAMES_BYTES_MAX: usize = 2_000;
 
 pub(super) fn acme(
     acme: &Acme,
-    mode: Option<TlsMode>,
+    mode: Option<(TlsMode, usize)>,
     listeners: &[Listener],
     reader: &TableReader<'_>,
 ) {
@@ -110,19 +110,25 @@ pub(super) fn acme(
         }
         _ => {}
     }
-    if mode == Some(TlsMode::Acme) {
-        challenge(acme, listeners, reader);
+    if let Some((TlsMode::Acme, at)) = mode {
+        challenge(acme, listeners, at, reader);
     }
 }
 
-fn challenge(acme: &Acme, listeners: &[Listener], reader: &TableReader<'_>) {
+/// What proves names must be possible. Where the file says nothing of how, the cause is the mode,
+/// which stands at the offset `mode_at`.
+fn challenge(acme: &Acme, listeners: &[Listener], mode_at: usize, reader: &TableReader<'_>) {
+    let refuse = |text: &str| match reader.has("challenge") {
+        true => reader.refuse("challenge", text),
+        false => reader.refuse_at(mode_at, "tls.mode", format!("\"acme\": {text}")),
+    };
     let serves = |protocol| listeners.iter().any(|listener| listener.protocol == protocol);
     match acme.challenge {
         AcmeChallenge::TlsAlpn if !serves(Protocol::Https) => {
-            reader.refuse("challenge", "tls-alpn-01 needs a listener of protocol https");
+            refuse("tls-alpn-01 needs a listener of protocol https");
         }
         AcmeChallenge::Http if !serves(Protocol::Http) => {
-            reader.refuse("challenge", "http-01 needs a listener of protocol http");
+            refuse("http-01 needs a listener of protocol http");
         }
         AcmeChallenge::Dns if acme.hook.is_none() => {
             reader.refuse("hook", "is missing; dns-01 needs it");

@@ -8,7 +8,7 @@ use message::flag::Flags;
 use responder::{Action, FileInto, Notify, Outcome, Redirect};
 use storage::{
     Arrival, ArrivalParameters, DeliveryPlan, Filing, MailboxEvent, Outgoing, Placement, Result,
-    Store,
+    Store, Withdrawn,
 };
 
 use crate::dispatch::Dispatch;
@@ -85,6 +85,9 @@ impl Acting<'_> {
         outcome: &Outcome,
     ) -> Result<std::result::Result<Outgoing, &'static str>> {
         let (message, rules) = (self.message, self.rules);
+        if rules.withdrawn.contains(Withdrawn::REDIRECTIONS) {
+            return Ok(Err(redirect::WITHDRAWN));
+        }
         if !redirect::may_send_to(self.store, self.settings, rules, &to.address).await? {
             return Ok(Err(redirect::NOT_AGREED));
         }

@@ -50,6 +50,68 @@ fn an_answer_has_the_form_of_one() {
     });
 }
 
+/// R-RESP-5: mail to a catch-all names nobody, and nobody reads what programs are answered, whatever
+/// their reverse-path is.
+#[test]
+fn what_names_nobody_or_is_from_a_program_is_not_answered() {
+    on_both_engines(|scene| {
+        let julie = scene.julie;
+        let catch_all =
+            move |tx: &mut storage::WriteTx<'_>| tx.set_catch_all("example.test", Some(julie));
+        scene.store.write_blocking("test", catch_all).unwrap();
+        let any = "any@example.test";
+        let to = |to: &str| HELLO.replace("julie@example.test", to);
+        let both = with_field("Cc: any@example.test");
+        let program = HELLO.replace("a@b.test", "Shop <no-reply@b.test>");
+        let cases = [
+            ("1@b.test", any, to(any), None),
+            ("2@b.test", any, to("postmaster@example.test"), None),
+            ("3@b.test", "julie@example.test", program, None),
+            ("4@b.test", any, both, Some("julie@example.test")),
+            ("5@b.test", "info@example.test", to("info+x@example.test"), Some("@example.test")),
+        ];
+        for script in [false, true] {
+            match script {
+                false => drop(scene.responder(body("away"))),
+                true => scene.script("require \"vacation\"; vacation \"away\";"),
+            }
+            scene.clock.advance_secs(7 * 86_400);
+            for (sender, path, message, author) in &cases {
+                assert_eq!(scene.arrive(sender, path, message), None);
+                let sent = scene.sent();
+                assert_eq!(sent.len(), usize::from(author.is_some()), "{script}: {message}");
+                let Some(author) = author else { continue };
+                let text = &sent[0].text;
+                let from = text.lines().find(|line| line.starts_with("From: ")).unwrap();
+                assert!(from.contains(author) && !from.contains("any@"), "{text}");
+            }
+        }
+    });
+}
+
+/// R-RESP-3: a sender is one person, whatever its server writes around it; the answer goes to what
+/// that server takes bounces at.
+#[test]
+fn tags_of_servers_make_no_other_sender() {
+    on_both_engines(|scene| {
+        scene.responder(ResponderBody { excluded: vec!["@quiet.test".to_owned()], ..body("away") });
+        let julie = "julie@example.test";
+        assert_eq!(scene.arrive("prvs=1234abcdef=a@b.test", julie, HELLO), None);
+        assert_eq!(scene.sent()[0].to, "prvs=1234abcdef=a@b.test");
+        for again in [
+            "a@b.test",
+            "prvs=1235abcde0=A@b.test",
+            "SRS0=HHHH=TT=b.test=a@hop.test",
+            "SRS1=HHHH=hop.test==HHHH=TT=b.test=a@other.test",
+            "SRS0=HHHH=TT=quiet.test=c@hop.test",
+            "SRS0=HHHH=TT=example.test=julie@hop.test",
+        ] {
+            assert_eq!(answers(scene, again, julie, HELLO), 0, "{again}");
+        }
+        assert_eq!(answers(scene, "SRS0=HHHH=TT=b.test=c@hop.test", julie, HELLO), 1);
+    });
+}
+
 /// R-RESP-2: plain and HTML.
 #[test]
 fn an_answer_has_both_texts() {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use delivery::{RedirectRule, RedirectTargets};
-use storage::{Placement, SendingLimits};
+use storage::{Placement, SendingLimits, Withdrawn};
 
 use crate::support::{From, Scene, name, on_both_engines};
 
@@ -20,6 +20,30 @@ fn after(scene: &Scene, script: &str) -> (usize, usize, usize) {
     scene.script(script);
     assert_eq!(arrive(scene), None, "{script}");
     (scene.count("INBOX") - inbox, scene.count("Work") - work, scene.sent().len())
+}
+
+/// R-ADDR-7: what an account may not do by a responder or a redirection, its script does not either.
+#[test]
+fn scripts_do_not_do_what_was_withdrawn() {
+    on_both_engines(|scene| {
+        let redirect = "redirect \"x@y.test\";";
+        let copy = "require \"copy\"; redirect :copy \"x@y.test\"; discard;";
+        let vacation = "require \"vacation\"; vacation \"away\";";
+        let withdraw = |names: &str| {
+            let withdrawn = Withdrawn::parse(names).unwrap();
+            scene.account(move |tx| tx.set_withdrawn(withdrawn));
+        };
+        assert_eq!(after(scene, redirect), (0, 0, 1));
+        withdraw("redirections");
+        // Nothing is lost, and the owner is told.
+        assert_eq!(after(scene, redirect), (2, 0, 0));
+        assert_eq!(after(scene, copy), (2, 0, 0));
+        assert_eq!(after(scene, vacation), (1, 0, 1));
+        withdraw("responder");
+        scene.clock.advance_secs(7 * 86_400);
+        assert_eq!(after(scene, vacation), (1, 0, 0));
+        assert_eq!(after(scene, redirect), (0, 0, 1));
+    });
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn scripts_make_no_message_one_of_somebody_else() {
         for (script, sent) in [
             (edit("Max <max@example.test>"), 0),
             (edit("none@example.test"), 0),
+            (edit("ceo@partner.test"), 0),
             (edit("Info <info@example.test>"), 1),
             (
                 "require \"editheader\"; addheader \"Sender\" \"max@example.test\"; \

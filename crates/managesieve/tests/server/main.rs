@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use managesieve::{ManageSieveService, Settings};
-use storage::Database;
+use storage::{Address, Database, Withdrawn};
 use testhouse::House;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -69,6 +69,47 @@ async fn scripts_are_kept() {
         NO (ALREADYEXISTS) \"There is a script of this name already\"\nOK\n\
         \"a\"\n\"\u{e9}\" ACTIVE\nOK\nOK\nOK\n\"a\"\nOK\nOK \"Goodbye\"\n";
     on_both_engines(|_| {}, &wire.concat(), expect).await;
+}
+
+/// R-ADDR-7: no script does what the account may not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scripts_do_not_get_round_what_was_withdrawn() {
+    let house = House::build(Database::Sqlite, None, |_| {}).await;
+    let settings = || Settings {
+        plaintext_auth: true,
+        mechanisms: vec![sasl::Name::Plain],
+        ..Settings::default()
+    };
+    let withdraw = |names: &'static str| {
+        house.store.write("test", move |tx| {
+            let julie = tx.find_account(&Address::parse("julie@example.test")?)?.unwrap().id;
+            tx.account(julie)?.set_withdrawn(Withdrawn::parse(names).unwrap())
+        })
+    };
+    let put = |name: &str, script: &str| {
+        format!("PUTSCRIPT \"{name}\" {{{}+}}\r\n{script}\r\n", script.len())
+    };
+    let (vacation, redirect) = ("require \"vacation\"; vacation \"x\";", "redirect \"x@y.test\";");
+    let wire = format!("{SIGN_IN}{}{}LOGOUT\r\n", put("v", vacation), put("r", redirect));
+    let first = "OK \"Signed in\"\r\nOK\r\nOK\r\nOK \"Goodbye\"\r\n";
+    assert_eq!(talk(&house, settings(), &wire).await, first);
+    withdraw("responder,redirections").await.unwrap();
+    let wire = format!(
+        "{SIGN_IN}{}{}{}SETACTIVE \"v\"\r\nSETACTIVE \"r\"\r\nSETACTIVE \"k\"\r\n\
+         SETACTIVE \"\"\r\nLOGOUT\r\n",
+        put("v", vacation),
+        put("r", redirect),
+        put("k", "require \"vacation\"; keep;"),
+    );
+    let answers = "NO \"Not possible: the script uses vacation: the right to answer is withdrawn, or \
+                   not given\"\r\n";
+    let sends = "NO \"Not possible: the script uses redirect: the right to send mail on is \
+                 withdrawn, or not given\"\r\n";
+    let expect = format!(
+        "OK \"Signed in\"\r\n{answers}{sends}OK\r\n{answers}{sends}OK\r\nOK\r\nOK \"Goodbye\"\r\n"
+    );
+    assert_eq!(talk(&house, settings(), &wire).await, expect);
+    assert_eq!(house.close().await, Vec::<String>::new());
 }
 
 /// A script with mistakes is not stored, and each is told with its place.

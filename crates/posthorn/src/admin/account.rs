@@ -49,15 +49,24 @@ impl Admin {
         let wanted = domain.map(str::to_owned);
         let rows = self
             .read(move |tx| {
-                let accounts = tx.list_accounts()?;
-                let Some(name) = wanted else { return Ok(accounts) };
-                let domain = tx.find_domain(&name)?.ok_or(StorageError::NotFound("domain"))?;
-                let of = |account: &Account| account.domain == domain.id;
-                Ok(accounts.into_iter().filter(of).collect())
+                let mut accounts = tx.list_accounts()?;
+                if let Some(name) = wanted {
+                    let domain = tx.find_domain(&name)?.ok_or(StorageError::NotFound("domain"))?;
+                    accounts.retain(|account| account.domain == domain.id);
+                }
+                let domains = tx.list_domains()?.into_iter();
+                let closed: Vec<_> =
+                    domains.filter(|domain| domain.maintenance).map(|domain| domain.id).collect();
+                let rows = accounts.into_iter().map(|account| {
+                    let domain_maintenance =
+                        !account.maintenance && closed.contains(&account.domain);
+                    AccountRow { domain_maintenance, ..row(account) }
+                });
+                Ok(rows.collect())
             })
             .await
             .map_err(|error| refusal(domain.unwrap_or("accounts"), error))?;
-        Ok(Response::Accounts(rows.into_iter().map(row).collect()))
+        Ok(Response::Accounts(rows))
     }
 
     pub(super) async fn show_account(&self, address: &str) -> Result<Response, Refusal> {
@@ -66,7 +75,8 @@ impl Admin {
             let account = find(tx, &wanted)?;
             let aliases = Some(tx.list_aliases(account.id)?);
             let time_zone = Some(tx.time_zone(account.id)?);
-            Ok(AccountRow { aliases, time_zone, ..row(account) })
+            let domain_maintenance = tx.is_in_maintenance(account.id)? && !account.maintenance;
+            Ok(AccountRow { aliases, time_zone, domain_maintenance, ..row(account) })
         });
         Ok(Response::Account(shown.await.map_err(|error| refusal(address, error))?))
     }
@@ -180,9 +190,10 @@ impl Admin {
     }
 
     pub(super) async fn add_alias(&self, account: &str, alias: &str) -> Result<Response, Refusal> {
-        let (wanted, added) = (parse(account)?, parse(alias)?);
+        let (wanted, added) = (parse(account)?, Alias::parse(alias)?);
         self.perform("alias add", &format!("{alias} for {account}"), move |tx| {
             let account = load(tx, &wanted)?;
+            let added = added.of(tx, account)?;
             tx.add_alias(account, &added)
         })
         .await
@@ -205,9 +216,10 @@ impl Admin {
         account: &str,
         alias: &str,
     ) -> Result<Response, Refusal> {
-        let (wanted, removed) = (parse(account)?, parse(alias)?);
+        let (wanted, removed) = (parse(account)?, Alias::parse(alias)?);
         self.perform("alias remove", &format!("{alias} for {account}"), move |tx| {
             let account = load(tx, &wanted)?;
+            let removed = removed.of(tx, account)?;
             tx.remove_alias(account, &removed)
         })
         .await
@@ -294,6 +306,35 @@ fn find(tx: &mut ReadTx<'_>, address: &Address) -> storage::Result<Account> {
     }
 }
 
+/// An alias as people name it.
+enum Alias {
+    Address(Address),
+    /// At the domain of the account's primary address.
+    Local(String),
+}
+
+impl Alias {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        // With any domain, it has to be an address.
+        match text.contains('@') {
+            true => parse(text).map(Self::Address),
+            false => parse(&format!("{text}@example.test"))
+                .map(|_| Self::Local(text.to_owned()))
+                .map_err(|_| Refusal(format!("{text}: not an e-mail address, nor a local part"))),
+        }
+    }
+
+    fn of(self, tx: &mut ReadTx<'_>, account: AccountId) -> storage::Result<Address> {
+        match self {
+            Self::Address(address) => Ok(address),
+            Self::Local(local) => {
+                let primary = Address::parse(&tx.load_account(account)?.display_address)?;
+                Address::parse(&format!("{local}@{}", primary.domain()))
+            }
+        }
+    }
+}
+
 pub(super) fn row(account: Account) -> AccountRow {
     AccountRow {
         address: account.display_address,
@@ -304,6 +345,7 @@ pub(super) fn row(account: Account) -> AccountRow {
         used_bytes: account.used_bytes,
         blocked: account.blocked,
         maintenance: account.maintenance,
+        domain_maintenance: false,
         shared: account.is_shared,
         capabilities_off: account.capabilities_off,
         withdrawn: account.withdrawn.names().into_iter().map(str::to_owned).collect(),

@@ -56,10 +56,7 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
         let name = format!("{prefix}{domain}.");
         Record { name, kind, value }
     };
-    let reports = match &config.authenticity.reports {
-        Some(reports) => reports.to_string(),
-        None => format!("postmaster@{domain}"),
-    };
+    let reports = reports_address(domain, config);
     let mut records = Vec::new();
     if port(config, Protocol::Smtp).is_some() {
         records.push(record("", "MX", format!("10 {host}.")));
@@ -68,9 +65,8 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
     records.push(record("", "TXT", "\"v=spf1 mx -all\"".to_owned()));
     records.extend(keys.iter().map(key_record));
     if keys.iter().any(|key| key.state == "active") {
-        // RFC 9989 §4.7. Where nothing is signed, mail that others pass on would be put aside.
-        let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:{reports}\"");
-        records.push(record("_dmarc.", "TXT", value));
+        // Where nothing is signed, mail that others pass on would be put aside.
+        records.push(policy(domain, &reports));
     }
     if config.authenticity.reports.is_some() {
         // RFC 8460 §3.
@@ -117,6 +113,36 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
     records
 }
 
+/// What is to be done before mail of a domain is signed, as comments of a zone file (RFC 1035 §5.1):
+/// nothing where it has a key.
+pub(crate) fn advice(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<String> {
+    if !keys.is_empty() {
+        return Vec::new();
+    }
+    let policy = policy(domain, &reports_address(domain, config));
+    vec![
+        format!(
+            "; {domain} has no DKIM key, so that its mail is not signed; this makes one, and says what to \
+             publish: posthorn domain dkim make {domain}"
+        ),
+        format!("; once it signs, this is to be published as well (DMARC): {policy}"),
+    ]
+}
+
+/// The policy that a domain with a key publishes (RFC 9989 §4.7).
+fn policy(domain: &str, reports: &str) -> Record {
+    let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:{reports}\"");
+    Record { name: format!("_dmarc.{domain}."), kind: "TXT", value }
+}
+
+/// Where reports on mail of a domain go.
+fn reports_address(domain: &str, config: &Config) -> String {
+    match &config.authenticity.reports {
+        Some(reports) => reports.to_string(),
+        None => format!("postmaster@{domain}"),
+    }
+}
+
 /// The records of the host itself, which all domains share. With DANE (RFC 7672) other servers know
 /// ours by its key; that is published where the certificate is the operator's own, for a key that
 /// ACME renews is another each time.
@@ -160,6 +186,22 @@ mod tests {
                 "example.test. IN TXT \"v=spf1 mx -all\"",
                 "_imaps._tcp.example.test. IN SRV 0 1 993 mail.example.test.",
                 "_pop3s._tcp.example.test. IN SRV 20 1 995 mail.example.test.",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_domain_without_a_key_is_told_how_to_get_one() {
+        let text = "hostname = \"mail.example.test\"\n[tls]\nmode = \"self-signed\"\n\
+                    [[listener]]\nprotocol = \"smtp\"\nbind = \"[::]:25\"\n";
+        let config = config::parse(text, Path::new("p.toml")).unwrap();
+        assert_eq!(
+            advice("example.test", &config, &[]),
+            [
+                "; example.test has no DKIM key, so that its mail is not signed; this makes one, and \
+                 says what to publish: posthorn domain dkim make example.test",
+                "; once it signs, this is to be published as well (DMARC): _dmarc.example.test. IN TXT \
+                 \"v=DMARC1; p=quarantine; rua=mailto:postmaster@example.test\"",
             ]
         );
     }

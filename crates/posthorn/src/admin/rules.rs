@@ -6,7 +6,7 @@ use delivery::Question;
 use responder::rules::RuleList;
 use storage::{
     AccountTx, Address, Agreement, LocalTime, Overwrite, Purpose, ResponderBody, ScriptAuthor,
-    ScriptName, StorageError, Weekdays, WriteTx,
+    ScriptName, ScriptUses, StorageError, Weekdays, WriteTx,
 };
 
 use super::account::{load, parse};
@@ -26,8 +26,9 @@ impl Admin {
     pub(super) async fn sieve(&self, account: &str, verb: SieveVerb) -> Result<Response, Refusal> {
         match verb {
             SieveVerb::Put { name, text } => {
-                check(text.as_bytes())?;
+                let uses = check(text.as_bytes())?;
                 self.change_rules(account, &name, move |tx, name| {
+                    tx.check_script_uses(uses)?;
                     tx.put_script(name, text.as_bytes())
                 })
                 .await
@@ -52,7 +53,14 @@ impl Admin {
                 Ok(Response::Scripts(rows.collect()))
             }
             SieveVerb::Activate { name: Some(name) } => {
-                self.change_rules(account, &name, |tx, name| tx.activate_script(Some(name))).await
+                let text = self.script(account, &name).await?;
+                // What has mistakes by now does nothing.
+                let uses = check(&text).unwrap_or_default();
+                self.change_rules(account, &name, move |tx, name| {
+                    tx.check_script_uses(uses)?;
+                    tx.activate_script(Some(name))
+                })
+                .await
             }
             SieveVerb::Activate { name: None } => {
                 self.change(account, "rules", |tx| tx.activate_script(None)).await
@@ -77,7 +85,9 @@ impl Admin {
                     true => Overwrite::Anything,
                     false => Overwrite::RuleLists,
                 };
+                let uses = check(script.as_bytes())?;
                 self.change_rules(account, &name, move |tx, name| {
+                    tx.check_script_uses(uses)?;
                     tx.put_rule_list(name, script.as_bytes(), overwrite)
                 })
                 .await
@@ -304,10 +314,15 @@ fn script_name(name: &str) -> Result<ScriptName, Refusal> {
     ScriptName::parse(name).map_err(|error| refusal(name, error))
 }
 
-/// Refuses a script with mistakes; each is told with its line and column.
-fn check(text: &[u8]) -> Result<(), Refusal> {
+/// Refuses a script with mistakes; each is told with its line and column. What it does that a right
+/// of its own is for.
+fn check(text: &[u8]) -> Result<ScriptUses, Refusal> {
     let compiled = responder::Program::compile(text, &delivery::language());
-    compiled.map(|_| ()).map_err(|mistakes| {
+    let uses = |program: responder::Program| ScriptUses {
+        vacation: program.uses("vacation"),
+        redirect: program.uses("redirect"),
+    };
+    compiled.map(uses).map_err(|mistakes| {
         let lines = mistakes.iter().map(ToString::to_string);
         Refusal(lines.collect::<Vec<_>>().join("\n"))
     })

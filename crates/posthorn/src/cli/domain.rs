@@ -189,22 +189,24 @@ fn print_dns(
         return Err(Failure::unexpected());
     };
     let names = domains.iter().flat_map(|row| std::iter::once(&row.name).chain(&row.aliases));
-    let mut records = Vec::new();
+    let (mut records, mut advice) = (Vec::new(), Vec::new());
     for name in names {
         let verb = Request::DkimList { domain: name.clone() };
         let Response::DkimKeys(keys) = crate::control::request(&config, verb)? else {
             return Err(Failure::unexpected());
         };
         records.extend(dns::records(name, &config, &keys));
+        advice.extend(dns::advice(name, &config, &keys));
     }
     records.extend(dns::host_records(&config));
     if check {
-        return print_checked(&dns_check::check(&config, records)?, listing, output);
+        return print_checked(&dns_check::check(&config, records)?, &advice, listing, output);
     }
     if listing.json {
         return output.json(&records);
     }
-    records.iter().try_for_each(|record| output.line(&record.to_string()))
+    let mut lines = records.iter().map(ToString::to_string).chain(advice);
+    lines.try_for_each(|line| output.line(&line))
 }
 
 fn list_reports(
@@ -229,6 +231,7 @@ fn list_reports(
 
 fn print_checked(
     checked: &[dns_check::Checked],
+    advice: &[String],
     listing: Listing,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -241,10 +244,12 @@ fn print_checked(
                 .iter()
                 .try_for_each(|found| output.line(&format!("{:<10} {found}", "found")))?;
         }
+        advice.iter().try_for_each(|line| output.line(line))?;
     }
     let wrong = checked.iter().filter(|one| one.is_wrong()).count();
-    if wrong == 0 {
-        return Ok(());
+    match (wrong, advice) {
+        (0, []) => Ok(()),
+        (0, _) => Err(Failure::new("there is no DKIM key")),
+        _ => Err(Failure::new(format!("{wrong} of {} records are not published", checked.len()))),
     }
-    Err(Failure::new(format!("{wrong} of {} records are not published", checked.len())))
 }

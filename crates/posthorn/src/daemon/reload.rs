@@ -308,6 +308,7 @@ mod tests {
             ("[storage]\nexpunged_retention = \"9 days\"\nexpunged = \"9 GiB\"\n", &[]),
             ("[search]\nindex = false\nmemory = \"9 MiB\"\n", &[]),
             ("[search]\ncache = \"9 MiB\"\n", &["search.cache"]),
+            ("[submission]\nauthors_elsewhere = true\n", &[]),
             ("[delivery]\nscript_redirects = \"anywhere\"\n", &[]),
             ("[rspamd]\ncontroller = \"[::1]:11334\"\n", &[]),
             ("[sent_reports]\ntls = true\naddress = \"a@b.test\"\n", &[]),

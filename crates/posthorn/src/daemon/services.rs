@@ -23,7 +23,7 @@ use smtp::{
     Authenticity, AuthenticitySettings, Desk, Disowned, DmarcTally, ReceptionMemory, ReportInbox,
     Role,
 };
-use storage::{Sorter, Store};
+use storage::{AuthorsElsewhere, Sorter, Store};
 use tokio::sync::mpsc::Sender;
 
 use super::checks::Checks;
@@ -283,6 +283,10 @@ impl Shared {
             },
             commands_before_sign_in_max: limits.smtp_commands_before_sign_in,
             received_fields_max: count(limits.hops),
+            authors_elsewhere: match config.submission.authors_elsewhere {
+                true => AuthorsElsewhere::Permitted,
+                false => AuthorsElsewhere::Refused,
+            },
             hold_secs_max: match config.queue.enabled {
                 true => u32::try_from(config.queue.hold_max.as_secs())
                     .unwrap_or(u32::MAX)

@@ -102,6 +102,8 @@ fn domains(config: &Path) {
     let records = done(config, &["domain", "dns", "example.test"]);
     assert!(records.contains("example.test. IN TXT \"v=spf1 mx -all\"\n"), "{records}");
     assert!(records.contains("example.invalid. IN TXT"), "{records}");
+    let advice = "posthorn domain dkim make example.test\n";
+    assert!(records.contains("; example.test has no DKIM key, ") && records.contains(advice));
     assert!(refused(config, &["domain", "dns", "absent.test"]).contains("does not exist"));
     domain_switches(config);
 }
@@ -159,6 +161,11 @@ fn accounts(config: &Path) {
     assert!(shown.contains("\"maintenance\": true") && shown.contains("\"blocked\": false"));
     assert!(!shown.contains("argon2"));
     assert_eq!(done(config, &["account", "maintenance", "tom@example.test", "off"]), "");
+    done(config, &["domain", "maintenance", "example.test"]);
+    let shown = done(config, &["account", "show", "tom@example.test"]);
+    assert!(shown.contains("state     maintenance (domain)\n"), "{shown}");
+    assert!(done(config, &["account", "list"]).contains("maintenance (domain)"));
+    done(config, &["domain", "maintenance", "example.test", "off"]);
     assert!(refused(config, &["account", "show", "x@example.test"]).contains("does not exist"));
     edits(config);
     capabilities(config);
@@ -255,6 +262,17 @@ fn aliases(config: &Path) {
     assert!(done(config, &["account", "show", "tom8@example.test"]).contains(tom));
     refused(config, &["account", "show", "tom+x@example.test"]);
     refused(config, &["alias", "add", tom, "julie@example.test"]);
+    // A local part is one at the domain of the primary address.
+    done(config, &["alias", "add", tom, "tom7"]);
+    assert!(done(config, &["alias", "list", tom]).contains("tom7@example.test\n"));
+    done(config, &["alias", "remove", tom, "tom7"]);
+    assert!(!done(config, &["alias", "list", tom]).contains("tom7@"));
+    assert_eq!(
+        refused(config, &["alias", "add", tom, "a b"]),
+        "a b: not an e-mail address, nor a local part\n"
+    );
+    let taken = refused(config, &["alias", "add", tom, "julie+shop@example.test"]);
+    assert!(taken.contains("what stands before the + is somebody else's"), "{taken}");
 }
 
 fn mailboxes(config: &Path) {

@@ -145,6 +145,7 @@ impl Suite {
         let delivery = self.delivery(message);
         let language = language(&self.world);
         self.world.message = message.to_vec();
+        self.world.recipient = self.to.clone();
         let result = program.run(&language, &delivery, &mut self.world);
         self.program = Some(program);
         match (result, self.outcome.take().filter(|_| append)) {

@@ -26,6 +26,7 @@ pub(crate) struct World {
     pub(crate) message: Vec<u8>,
     pub(crate) seen: BTreeSet<(String, String)>,
     pub(crate) answered: BTreeSet<(String, String)>,
+    pub(crate) recipient: String,
 }
 
 fn stamp() -> Stamp<'static> {
@@ -236,7 +237,9 @@ impl Env for World {
 
     fn is_own_address(&mut self, address: &str) -> bool {
         let own = self.setting("sieve_user_email");
-        !own.is_empty() && own.eq_ignore_ascii_case(address)
+        // There, who gets the message is the owner as well.
+        let is_recipient = self.recipient.eq_ignore_ascii_case(address);
+        is_recipient || !own.is_empty() && own.eq_ignore_ascii_case(address)
     }
 
     fn list_exists(&mut self, list: &str) -> bool {

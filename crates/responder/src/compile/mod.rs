@@ -54,6 +54,7 @@ pub(crate) struct Compiler<'c> {
     pub(crate) variables_set: BTreeSet<Box<str>>,
     warnings: RefCell<Vec<Warning>>,
     regex_bytes: Cell<usize>,
+    commands: BTreeSet<&'static str>,
 }
 
 /// A script that compiled without mistakes.
@@ -62,6 +63,8 @@ pub(crate) struct Compiled {
     pub(crate) required: CapabilitySet,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) regex_bytes: usize,
+    /// Names of the commands that stand in it.
+    pub(crate) commands: BTreeSet<&'static str>,
 }
 
 /// Compiles a script that was read.
@@ -75,15 +78,17 @@ pub(crate) fn compile(nodes: &[Node], language: &Language) -> Result<Compiled, V
         variables_set: BTreeSet::new(),
         warnings: RefCell::default(),
         regex_bytes: Cell::new(0),
+        commands: BTreeSet::new(),
     };
     let block = compiler.block(nodes);
-    let Compiler { mistakes, required, warnings, regex_bytes, .. } = compiler;
+    let Compiler { mistakes, required, warnings, regex_bytes, commands, .. } = compiler;
     match mistakes.is_empty() {
         true => Ok(Compiled {
             block,
             required,
             warnings: warnings.into_inner(),
             regex_bytes: regex_bytes.get(),
+            commands,
         }),
         false => Err(mistakes),
     }
@@ -249,6 +254,7 @@ impl Compiler<'_> {
             };
         };
         self.needs(node.at, &*node.name, row.needs)?;
+        self.commands.insert(row.name);
         (row.compile)(self, node)
     }
 

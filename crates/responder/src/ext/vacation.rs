@@ -114,7 +114,7 @@ impl Statement for VacationCommand {
         let mut is_own = |address: &str| {
             extra.contains(&address.to_ascii_lowercase()) || state.env.is_own_address(address)
         };
-        if !answer::may_answer(mail, &envelope.from, &envelope.to, &mut is_own) {
+        if !answer::may_answer(mail, &envelope.from, &mut is_own) {
             return Ok(Flow::Next);
         }
         let answer = self.answer(mail, state, &envelope.from, &envelope.to)?;

@@ -91,7 +91,8 @@ impl Env for World {
         5
     }
     fn is_own_address(&mut self, address: &str) -> bool {
-        address.eq_ignore_ascii_case("bird@example.org")
+        let own = ["bird@example.org", "roadrunner+list@acme.example.com"];
+        own.iter().any(|own| own.eq_ignore_ascii_case(address))
     }
 }
 

@@ -130,7 +130,10 @@ fn refusal_reply(refusal: Refusal) -> Reply {
             (550, Enhanced(5, 7, 1), "This account may not send from this address")
         }
         Refusal::FromNotOwned => {
-            (550, Enhanced(5, 7, 1), "This account may not use the address in From")
+            (550, Enhanced(5, 7, 1), "This account may not use the address in From or Sender")
+        }
+        Refusal::ResentFromNotOwned => {
+            (550, Enhanced(5, 7, 1), "This account may not use the address in Resent-From")
         }
         // RFC 2852 §3: 55z for less time than announced.
         Refusal::DeadlineTooSoon => {

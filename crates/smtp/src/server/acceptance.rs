@@ -12,16 +12,13 @@ use super::authenticity::Judged;
 use super::calendar_copy::CalendarCopy;
 use super::delivery::{Changed, Delivery, Outcomes};
 use super::incoming::Incoming;
+use super::origin::origin;
 use super::removal::{Origin, is_removed};
 use super::trace::note_refusal;
 use super::{Flow, Visit, log_refusal};
 use crate::error::{CommandError, Refusal};
-use crate::header::{HeaderFacts, Originators, remove_fields};
+use crate::header::{HeaderFacts, remove_fields};
 use crate::settings::Role;
-
-/// LIMIT: authors of one message that are looked up; RFC 5322 §3.6.2 sets no bound, people
-/// never name more than a few.
-const AUTHORS_MAX: usize = 50;
 
 /// LIMIT: two signatures take some 1,600 bytes; names that are there many times take more.
 const SIGNATURES_BYTES: usize = 4096;
@@ -150,12 +147,10 @@ impl Visit<'_> {
         }
         let mut sender = None;
         if let Some(user) = &self.user {
-            let named = Originators::of(content, AUTHORS_MAX + 1);
-            if named.len() > AUTHORS_MAX {
-                return Err(Refusal::FromNotOwned.into());
-            }
-            incoming.signable = !named.unreadable;
-            sender = self.server.desk.check_authors(user.account, named).await?;
+            let origin =
+                origin(&self.server.desk, user.account, content, settings.authors_elsewhere)
+                    .await?;
+            (incoming.signable, sender) = (origin.is_own, origin.sender);
         }
         let submitted = self.user.is_some();
         // Before anything is checked: what is judged and believed is what is stored.

@@ -14,8 +14,8 @@ use message::address::Address;
 use net::Connection;
 use sasl::Name;
 use storage::{
-    Authorship, CalendarWishes, Disposition, Grant, GreylistTimes, Greylisted, Poster, Reception,
-    Resolution, Sorter, Store, Triplet,
+    AuthorsElsewhere, Authorship, CalendarWishes, Disposition, Grant, GreylistTimes, Greylisted,
+    Poster, Reception, Resolution, Sorter, Store, Triplet,
 };
 
 use super::authenticity::Authenticity;
@@ -242,31 +242,31 @@ impl Desk {
         }
     }
 
-    /// R-ADDR-5 and R-SHARE-6 for the header section: addresses of ours that it names must be
-    /// those that the account sends from. Addresses of others are not ours to judge. What comes
-    /// back is the address that a Sender field must be added for.
+    /// R-ADDR-5 and R-SHARE-6 for those whom a header section names: see
+    /// [`storage::ReadTx::check_authors`].
     pub(super) async fn check_authors(
         &self,
         account: AccountId,
         named: Originators,
-    ) -> Result<Option<String>, CommandError> {
+        elsewhere: AuthorsElsewhere,
+    ) -> Result<Authorship, CommandError> {
         if named.len() == 0 {
-            return Ok(None);
+            return Ok(Authorship::Permitted);
         }
-        let text = format!("authors\0{account}\0{}", named.text());
-        let Some(question) = self.store.ask_directory(text) else { return Ok(None) };
+        let text = format!("authors\0{account}\0{elsewhere:?}\0{}", named.text());
+        let Some(question) = self.store.ask_directory(text) else {
+            return Ok(Authorship::Permitted);
+        };
         let ours = |list: Vec<Address>| list.into_iter().map(storage::Address::from).collect();
         let (authors, senders): (Vec<_>, Vec<_>) = (ours(named.authors), ours(named.senders));
-        let checked = self.store.read(move |tx| tx.check_authors(account, &authors, &senders));
-        match checked.await? {
-            Authorship::Permitted => {
-                self.store.keep_granted(question);
-                Ok(None)
-            }
-            // One outside ASCII would make another message of it (RFC 6531 §3.1).
-            Authorship::NeedsSender(address) if address.is_ascii() => Ok(Some(address)),
-            Authorship::NeedsSender(_) | Authorship::Refused => Err(Refusal::FromNotOwned.into()),
+        let checked = self
+            .store
+            .read(move |tx| tx.check_authors(account, &authors, &senders, elsewhere))
+            .await?;
+        if checked == Authorship::Permitted {
+            self.store.keep_granted(question);
         }
+        Ok(checked)
     }
 
     /// Whether an address is at a domain of ours.

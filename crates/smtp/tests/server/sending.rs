@@ -1,9 +1,29 @@
 //! From whose addresses an account may send (R-ADDR-5, R-SHARE-6).
 
+use std::sync::Arc;
+
+use mailauth::{Author, Signatory, Signing};
 use smtp::Role;
 use storage::{Address, ShareRights};
 
 use crate::support::{Fixture, settings};
+
+/// Marks what it signs.
+#[derive(Debug)]
+struct Marking;
+
+impl Signatory for Marking {
+    fn sign(&self, message: Vec<u8>, start: usize, author: Author) -> Signing<'_> {
+        let mark = format!("DKIM-Signature: {author:?}\r\n").into_bytes();
+        let mut signed = message;
+        signed.splice(start..start, mark);
+        Box::pin(async move { Ok(signed) })
+    }
+
+    fn seal<'a>(&'a self, message: Vec<u8>, _start: usize, _domain: &'a str) -> Signing<'a> {
+        Box::pin(async move { Ok(message) })
+    }
+}
 
 const SIGN_IN: &str = "EHLO a\r\nAUTH PLAIN AGFsaWNlQGhlcmUudGVzdABzZWNyZXQgb25l\r\n";
 
@@ -30,11 +50,20 @@ async fn maintenance(fixture: &Fixture, on: bool) {
 
 /// The replies to MAIL and, where that is good, to the message.
 async fn send(fixture: &Fixture, from: &str, header: &str) -> (String, String) {
+    send_by(fixture, settings(Role::Submission), from, header).await
+}
+
+async fn send_by(
+    fixture: &Fixture,
+    settings: smtp::Settings,
+    from: &str,
+    header: &str,
+) -> (String, String) {
     let wire = format!(
         "{SIGN_IN}MAIL FROM:<{from}>\r\nRCPT TO:<alice@here.test>\r\nDATA\r\n\
          {header}\r\nDate: Mon, 23 Nov 2026 00:00:00 +0000\r\nMessage-ID: <a@b>\r\n\r\nx\r\n.\r\nQUIT\r\n"
     );
-    let replies = fixture.talk(settings(Role::Submission), wire.as_bytes(), wire.len()).await;
+    let replies = fixture.talk(settings, wire.as_bytes(), wire.len()).await;
     let after: Vec<&str> = replies.lines().skip_while(|line| !line.starts_with("235 ")).collect();
     let reply = |at: usize| after.get(at).copied().unwrap_or_default();
     let code = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
@@ -50,6 +79,40 @@ async fn an_account_sends_for_others_at_their_word_only() {
     // What bob has given, sender of the envelope, header section; replies to MAIL and message.
     let table = [
         ("", own, "From: ally@also.test", &good, &stored),
+        ("", own, "From: ceo@partner.test", &good, &refused),
+        ("", own, "From: alice@here.test, ceo@partner.test", &good, &refused),
+        ("", own, "From: <@route.test:ceo@partner.test>", &good, &refused),
+        ("", own, "From: \"ceo@partner.test\" <alice@here.test>", &good, &stored),
+        ("", own, "From: alice@here.test\r\nSender: ceo@partner.test", &good, &refused),
+        // RFC 5322 §3.6.6
+        ("", own, "Resent-From: alice@here.test\r\nFrom: ceo@partner.test", &good, &stored),
+        ("", own, "Resent-From: alice@here.test\r\nFrom: bob@here.test", &good, &stored),
+        ("", own, "Resent-From: bob@here.test\r\nFrom: alice@here.test", &good, &refused),
+        ("", own, "Resent-From: x@y.test\r\nFrom: alice@here.test", &good, &refused),
+        ("", own, "Resent-To: alice@here.test\r\nFrom: bob@here.test", &good, &refused),
+        (
+            "",
+            own,
+            "Resent-From: alice@here.test\r\nResent-Sender: bob@here.test\r\nFrom: x@y.test",
+            &good,
+            &refused,
+        ),
+        (
+            "",
+            own,
+            "Resent-From: alice@here.test\r\nResent-From: bob@here.test\r\nFrom: x@y.test",
+            &good,
+            &stored,
+        ),
+        ("send-as", own, "Resent-From: bob@here.test\r\nFrom: x@y.test", &good, &stored),
+        ("send-on-behalf", own, "Resent-From: bob@here.test\r\nFrom: x@y.test", &good, &refused),
+        (
+            "send-on-behalf",
+            own,
+            "Resent-From: bob@here.test\r\nResent-Sender: alice@here.test\r\nFrom: x@y.test",
+            &good,
+            &stored,
+        ),
         ("", own, "From: bob@here.test", &good, &refused),
         ("", own, "From: bob@here.test\r\nSender: alice@here.test", &good, &refused),
         ("", own, "From: alice@here.test\r\nSender: bob@here.test", &good, &refused),
@@ -77,6 +140,49 @@ async fn an_account_sends_for_others_at_their_word_only() {
     }
     share(&fixture, "").await;
     assert_eq!(send(&fixture, "bob@here.test", "From: alice@here.test").await.0, refused);
+    fixture.close().await;
+}
+
+#[tokio::test]
+async fn authors_elsewhere_are_named_where_the_operator_lets_them_be() {
+    let fixture = Fixture::new().await;
+    let long = format!("From: {}@partner.test", "a".repeat(300));
+    let own = "alice@here.test";
+    for (header, strict, lenient) in [
+        ("From: ceo@partner.test", "550 5.7.1", "250 2.0.0"),
+        ("From: alice@here.test\r\nSender: x@y.test", "550 5.7.1", "250 2.0.0"),
+        // What only mail programs read as an address.
+        (long.as_str(), "550 5.7.1", "250 2.0.0"),
+        ("Resent-From: x@y.test\r\nFrom: x@y.test", "550 5.7.1", "250 2.0.0"),
+        ("From: bob@here.test", "550 5.7.1", "550 5.7.1"),
+    ] {
+        let permitting = smtp::Settings {
+            authors_elsewhere: storage::AuthorsElsewhere::Permitted,
+            ..settings(Role::Submission)
+        };
+        assert_eq!(send_by(&fixture, permitting, own, header).await.1, lenient, "{header}");
+        assert_eq!(send(&fixture, own, header).await.1, strict, "{header}");
+    }
+    fixture.close().await;
+}
+
+/// RFC 5322 §3.6.6: it stays what others wrote.
+#[tokio::test]
+async fn what_is_sent_again_is_signed_where_its_author_may_be_named() {
+    let mut fixture = Fixture::new().await;
+    fixture.desk = fixture.desk.clone().signing(Arc::new(Marking));
+    for (header, is_signed) in [
+        ("From: alice@here.test", true),
+        ("Resent-From: alice@here.test\r\nFrom: ally@here.test", true),
+        ("Resent-From: alice@here.test\r\nFrom: bob@here.test", false),
+        ("Resent-From: alice@here.test\r\nFrom: ceo@partner.test", false),
+    ] {
+        assert_eq!(send(&fixture, "alice@here.test", header).await.1, "250 2.0.0", "{header}");
+        let stored = fixture.inbox("alice@here.test").await.pop().unwrap();
+        let text = String::from_utf8(stored).unwrap();
+        assert!(text.contains(&format!("\r\n{header}\r\n")), "{text}");
+        assert_eq!(text.contains("\r\nDKIM-Signature: Account\r\n"), is_signed, "{text}");
+    }
     fixture.close().await;
 }
 

@@ -66,6 +66,7 @@ impl WriteTx<'_> {
         account: AccountId,
         kind: &'static str,
     ) -> Result<()> {
+        self.require_base(domain, address, account)?;
         let now = self.now.as_micros();
         let inserted = self.sql.execute(
             "INSERT INTO address (domain_id, local, account_id, kind, display, created) \
@@ -86,6 +87,30 @@ impl WriteTx<'_> {
     }
 }
 
+impl WriteTx<'_> {
+    /// R-ADDR-6: what has a detail is mail of whoever has the address without it, and of nobody
+    /// else.
+    fn require_base(
+        &mut self,
+        domain: DomainId,
+        address: &Address,
+        account: AccountId,
+    ) -> Result<()> {
+        let Some(base) = address.base_local() else { return Ok(()) };
+        let owner = self.sql.query_one(
+            "SELECT account_id FROM address WHERE domain_id = ?1 AND local = ?2",
+            &[Value::Int(domain.get()), Value::Text(&base)],
+            |row| row.opt_int(0),
+        )?;
+        match owner {
+            Some(owner) if owner != Some(account.get()) => Err(StorageError::Invalid(
+                "what stands before the + is somebody else's, whose mail this would take",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl AccountTx<'_, '_> {
     /// Adds an alias. Under a domain alias it is added to that one's domain, for then it exists
     /// under both. The account's row is locked while the aliases are counted, so that of two
@@ -94,7 +119,8 @@ impl AccountTx<'_, '_> {
     ///
     /// # Errors
     /// [`StorageError::Limit`] for the 51st; [`StorageError::AlreadyExists`] where anything has the
-    /// address (R-ADDR-3); [`StorageError::NotFound`] where the domain is none of ours;
+    /// address (R-ADDR-3); [`StorageError::Invalid`] where it is a plus address of somebody else
+    /// (R-ADDR-6); [`StorageError::NotFound`] where the domain is none of ours;
     /// [`StorageError::NoPermission`] to whom the right was not given, or was withdrawn.
     pub fn add_alias(&mut self, alias: &Address) -> Result<()> {
         self.require_share(ShareRights::ALIASES)?;

@@ -33,11 +33,11 @@ pub use password_link::{MadePasswordLink, PASSWORD_LINK_HOURS_MAX, PasswordLink}
 pub use protocol::{Protocol, Protocols};
 pub(crate) use quota::Usage;
 pub use quota::{QuotaResource, Quotas};
-pub use resolve::{Authorship, Recipient, Resolution, Sending};
+pub use resolve::{AuthorsElsewhere, Authorship, Recipient, Resolution, Sending};
 pub use scram::ScramVerifier;
 pub use sending::{SendingLimits, SendingUse};
 pub use signing_key::{SigningKey, SigningState};
-pub use withdrawn::Withdrawn;
+pub use withdrawn::{ScriptUses, Withdrawn};
 
 #[cfg(test)]
 mod tests;

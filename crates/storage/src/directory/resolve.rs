@@ -54,6 +54,16 @@ pub enum Sending {
     OnBehalf,
 }
 
+/// Whether addresses that are nobody's here may be named as authors and senders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthorsElsewhere {
+    /// R-ADDR-5: an account sends from its own addresses alone, and from those it was granted.
+    #[default]
+    Refused,
+    /// They may; whether they are the account's is not known here.
+    Permitted,
+}
+
 /// Whether the authors that a message names may be named by who submits it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorship {
@@ -185,22 +195,24 @@ impl ReadTx<'_> {
     }
 
     /// R-ADDR-5 and R-SHARE-6 for the header section of a message that `account` submits: each
-    /// author of ours is an address that it sends from. Where one of them is somebody's on whose
-    /// behalf it sends, the sender must be an address of its own (RFC 5322 §3.6.2).
+    /// author is an address that it sends from, but for those that are nobody's here where
+    /// `elsewhere` permits them. Where one of them is somebody's on whose behalf it sends, the
+    /// sender must be an address of its own (RFC 5322 §3.6.2).
     pub fn check_authors(
         &mut self,
         account: AccountId,
         authors: &[Address],
         senders: &[Address],
+        elsewhere: AuthorsElsewhere,
     ) -> Result<Authorship> {
         for sender in senders {
-            if self.resolve(sender)? != Resolution::Relay && !self.may_send_as(account, sender)? {
+            if !self.is_permitted(sender, elsewhere)? && !self.may_send_as(account, sender)? {
                 return Ok(Authorship::Refused);
             }
         }
         let mut on_behalf = false;
         for author in authors {
-            if self.resolve(author)? == Resolution::Relay {
+            if self.is_permitted(author, elsewhere)? {
                 continue;
             }
             match self.sending(account, author)? {
@@ -219,6 +231,11 @@ impl ReadTx<'_> {
             }
             _ => Ok(Authorship::Refused),
         }
+    }
+
+    /// Whether an address is nobody's here, and may be named all the same.
+    fn is_permitted(&mut self, address: &Address, elsewhere: AuthorsElsewhere) -> Result<bool> {
+        Ok(elsewhere == AuthorsElsewhere::Permitted && self.resolve(address)? == Resolution::Relay)
     }
 
     fn found_at(&mut self, domain: DomainId, local: &str) -> Result<Option<Found>> {

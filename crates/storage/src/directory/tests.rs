@@ -179,11 +179,12 @@ fn a_race_for_the_last_alias_has_as_many_winners_as_places() {
 #[test]
 fn mail_finds_its_account() {
     on_both_engines(|store| {
-        let julie = store.account("Julie");
         let paul = store.account("paul");
+        // Nobody has `julie` yet.
+        add_alias(store, paul, "julie+paul@example.test").unwrap();
+        let julie = store.account("Julie");
         store.write(|tx| tx.create_domain_alias("example.org", "example.test")).unwrap();
         add_alias(store, julie, "info@example.test").unwrap();
-        add_alias(store, paul, "julie+paul@example.test").unwrap();
         store.with(julie, |tx| tx.set_plus_to_mailbox(true)).unwrap();
         store.with(paul, |tx| tx.set_blocked(true)).unwrap();
         let resolve = |text: &str| {
@@ -222,6 +223,23 @@ fn mail_finds_its_account() {
         assert_eq!(resolve("nobody@example.test"), "UnknownRecipient");
         let nobody = store.write(|tx| tx.set_catch_all("example.test", Some(AccountId::new(999))));
         assert_eq!(outcome(nobody), "account does not exist");
+    });
+}
+
+/// R-ADDR-6: what has a detail is mail of whoever has the address without it.
+#[test]
+fn nobody_takes_plus_addresses_of_others() {
+    on_both_engines(|store| {
+        let (julie, paul) = (store.account("julie"), store.account("paul"));
+        add_alias(store, julie, "info@example.test").unwrap();
+        let text = "what stands before the + is somebody else's, whose mail this would take";
+        for alias in ["julie+shop@example.test", "JULIE+x@example.test", "info+x@example.test"] {
+            let refused = add_alias(store, paul, alias);
+            assert!(matches!(refused, Err(StorageError::Invalid(why)) if why == text), "{alias}");
+            add_alias(store, julie, alias).unwrap();
+        }
+        add_alias(store, paul, "paul+shop@example.test").unwrap();
+        add_alias(store, paul, "nobody+shop@example.test").unwrap();
     });
 }
 

@@ -63,6 +63,15 @@ impl Withdrawn {
     }
 }
 
+/// What a script does that a right of its own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScriptUses {
+    /// It answers (`vacation`).
+    pub vacation: bool,
+    /// It sends mail on (`redirect`).
+    pub redirect: bool,
+}
+
 impl AccountTx<'_, '_> {
     /// Withdraws these rights from the account, and gives it back all others: for administrators
     /// of the organisation (R-ORG-1), and who runs the server.
@@ -78,10 +87,42 @@ impl AccountTx<'_, '_> {
             "UPDATE account SET withdrawn = ?2 WHERE id = ?1 AND withdrawn <> ?2",
             &[Value::Int(account.get()), Value::Int(withdrawn.0.into())],
         )?;
-        match changed {
-            0 => Ok(()),
-            _ => self.record_fact(None, crate::Fact::AccountUpdated),
+        if changed == 0 {
+            return Ok(());
         }
+        // Scripts go by it.
+        self.touch_rules()?;
+        self.record_fact(None, crate::Fact::AccountUpdated)
+    }
+
+    /// Refuses a script that does what the account may not, nor who acts for it: answer, as by a
+    /// responder, or send mail on, as by a redirection. What is withdrawn from an account is not done
+    /// by scripts either (see [`crate::Rules::withdrawn`]), so that nobody puts one there for nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPermission`], which says what.
+    pub fn check_script_uses(&mut self, uses: ScriptUses) -> Result<()> {
+        let withdrawn = self.withdrawn()?;
+        let (may_answer, may_redirect) = match self.is_own() {
+            true => (true, true),
+            // R-SHARE-6: no right to redirections is given.
+            false => (self.share_contains(ShareRights::RESPONDER)?, false),
+        };
+        if uses.vacation && (!may_answer || withdrawn.contains(Withdrawn::RESPONDER)) {
+            let what = "the script uses vacation: the right to answer is withdrawn, or not given";
+            return Err(StorageError::NoPermission(what));
+        }
+        if uses.redirect && (!may_redirect || withdrawn.contains(Withdrawn::REDIRECTIONS)) {
+            let what =
+                "the script uses redirect: the right to send mail on is withdrawn, or not given";
+            return Err(StorageError::NoPermission(what));
+        }
+        Ok(())
+    }
+
+    fn share_contains(&mut self, right: ShareRights) -> Result<bool> {
+        let (account, actor) = (self.account, self.actor);
+        Ok(self.share_of(account, actor)?.contains(right))
     }
 
     /// Refuses what a manager has withdrawn (R-ADDR-7).
@@ -89,16 +130,20 @@ impl AccountTx<'_, '_> {
         if !self.is_at_word || needed == Withdrawn::NONE {
             return Ok(());
         }
+        match self.withdrawn()?.0 & needed.0 {
+            0 => Ok(()),
+            _ => Err(StorageError::NoPermission("an administrator has reserved this change")),
+        }
+    }
+
+    fn withdrawn(&mut self) -> Result<Withdrawn> {
         let account = self.account;
         let withdrawn = self.sql.query_one(
             "SELECT withdrawn FROM account WHERE id = ?1",
             &[Value::Int(account.get())],
             |row| Ok(Withdrawn::from_column(row.int(0)?)),
         )?;
-        match withdrawn.unwrap_or_default().0 & needed.0 {
-            0 => Ok(()),
-            _ => Err(StorageError::NoPermission("an administrator has reserved this change")),
-        }
+        Ok(withdrawn.unwrap_or_default())
     }
 }
 
@@ -114,6 +159,50 @@ mod tests {
         assert_eq!(Withdrawn::parse("aliases,mail"), None);
         let all = ShareRights::parse("aliases,filters,read").unwrap();
         assert_eq!(Withdrawn::of_share(all).names(), ["aliases", "filters"]);
+    }
+
+    #[test]
+    fn scripts_do_nothing_that_is_withdrawn_or_was_not_given() {
+        on_both_engines(|store| {
+            let (julie, max) = (store.account("julie"), store.account("max"));
+            let share = |rights: &str| {
+                let rights = ShareRights::parse(rights).unwrap();
+                store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
+            };
+            let vacation = ScriptUses { vacation: true, ..ScriptUses::default() };
+            let redirect = ScriptUses { redirect: true, ..ScriptUses::default() };
+            let refused = |who, uses| {
+                let check = move |tx: &mut crate::WriteTx<'_>| {
+                    tx.account_as(julie, who)?.check_script_uses(uses)
+                };
+                match store.write(check) {
+                    Ok(()) => false,
+                    Err(StorageError::NoPermission(_)) => true,
+                    Err(other) => panic!("{other:?}"),
+                }
+            };
+            let all = |who| [ScriptUses::default(), vacation, redirect].map(|it| refused(who, it));
+            assert_eq!(all(julie), [false, false, false]);
+            share("filters");
+            assert_eq!(all(max), [false, true, true]);
+            share("filters,responder");
+            assert_eq!(all(max), [false, false, true]);
+            for (withdrawn, own, others) in [
+                (Withdrawn::RESPONDER, [false, true, false], [false, true, true]),
+                (Withdrawn::REDIRECTIONS, [false, false, true], [false, false, true]),
+            ] {
+                let version = store.read(move |tx| tx.load_rules(julie)).unwrap().version;
+                store.with(julie, move |tx| tx.set_withdrawn(withdrawn)).unwrap();
+                let rules = store.read(move |tx| tx.load_rules(julie)).unwrap();
+                // What deliveries keep of them is void.
+                assert_eq!((rules.withdrawn, rules.version > version), (withdrawn, true));
+                assert_eq!((all(julie), all(max)), (own, others));
+                // Neither does who runs the server put one there.
+                let by_server = |uses| store.with(julie, move |tx| tx.check_script_uses(uses));
+                assert_eq!(by_server(vacation).is_err(), own[1]);
+                assert_eq!(by_server(redirect).is_err(), own[2]);
+            }
+        });
     }
 
     #[test]

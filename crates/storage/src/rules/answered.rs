@@ -49,9 +49,11 @@ fn micros(secs: i64) -> i64 {
     secs.saturating_mul(1_000_000)
 }
 
-/// A sender as it is remembered: case and details do not make another one of it (R-RESP-3).
+/// A sender as it is remembered: case and details do not make another one of it (R-RESP-3), nor do
+/// tags that servers put around it, another each day.
 pub(crate) fn remembered(sender: &str) -> String {
-    match Address::parse(sender) {
+    let sender = message::original_sender(sender);
+    match Address::parse(&sender) {
         Ok(address) => {
             let local = address.base_local().unwrap_or_else(|| address.local().to_owned());
             format!("{local}@{}", address.domain())

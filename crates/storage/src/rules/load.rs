@@ -5,7 +5,7 @@ use ids::AccountId;
 
 use super::{Redirection, ResponderBody, ResponderId, ScriptName};
 use crate::sql::Value;
-use crate::{AccountTx, Address, ReadTx, Result, StorageError};
+use crate::{AccountTx, Address, ReadTx, Result, StorageError, Withdrawn};
 
 /// LIMIT: bytes of the name of a time zone; the longest there is has half of it.
 const ZONE_BYTES_MAX: usize = 64;
@@ -29,6 +29,8 @@ pub struct Rules {
     pub responder: Option<ActiveResponder>,
     /// The redirections in use.
     pub redirections: Vec<Redirection>,
+    /// What scripts must not do, as the account may not (R-ADDR-7).
+    pub withdrawn: Withdrawn,
 }
 
 /// The script that runs.
@@ -56,15 +58,16 @@ impl ReadTx<'_> {
     /// [`StorageError::NotFound`] where there is no such account.
     pub fn load_rules(&mut self, account: AccountId) -> Result<Rules> {
         let id = Value::Int(account.get());
-        let (version, address, name, time_zone) = self
+        let (version, address, name, time_zone, withdrawn) = self
             .sql
             .query_one(
-                "SELECT rules_version, display_address, name, time_zone FROM account \
-                 WHERE id = ?1",
+                "SELECT rules_version, display_address, name, time_zone, withdrawn \
+                 FROM account WHERE id = ?1",
                 &[id],
                 |row| {
                     let text = |column| row.text(column).map(str::to_owned);
-                    Ok((row.int(0)?.cast_unsigned(), text(1)?, text(2)?, text(3)?))
+                    let withdrawn = Withdrawn::from_column(row.int(4)?);
+                    Ok((row.int(0)?.cast_unsigned(), text(1)?, text(2)?, text(3)?, withdrawn))
                 },
             )?
             .ok_or(StorageError::NotFound("account"))?;
@@ -87,6 +90,7 @@ impl ReadTx<'_> {
             script,
             responder: self.load_active_responder(account)?,
             redirections,
+            withdrawn,
         })
     }
 

@@ -110,7 +110,10 @@ pub(crate) struct AccountRow {
     pub(crate) used_bytes: u64,
     pub(crate) blocked: bool,
     pub(crate) maintenance: bool,
-    /// Nobody's: others see its mailboxes below `Shared Folders/`.
+    /// It is not itself in maintenance, but its domain is (R-ADDR-12).
+    #[serde(default)]
+    pub(crate) domain_maintenance: bool,
+    /// A shared account: others see its mailboxes below `Shared Folders/`.
     #[serde(default)]
     pub(crate) shared: bool,
     /// IMAP capabilities that are switched off.
@@ -131,12 +134,13 @@ pub(crate) struct AccountRow {
 }
 
 impl AccountRow {
-    /// What keeps the account from being used, in one word.
+    /// What keeps the account from being used, in a few words.
     pub(crate) fn state(&self) -> &'static str {
-        match (self.blocked, self.maintenance) {
-            (true, _) => "blocked",
-            (false, true) => "maintenance",
-            (false, false) => "active",
+        match (self.blocked, self.maintenance, self.domain_maintenance) {
+            (true, _, _) => "blocked",
+            (false, true, _) => "maintenance",
+            (false, false, true) => "maintenance (domain)",
+            (false, false, false) => "active",
         }
     }
 }

@@ -88,7 +88,11 @@ fn refusals_have_their_replies() {
         ),
         (Refusal::MessageTooBig, "552 5.3.4 Message exceeds the maximum size"),
         (Refusal::Loop, "554 5.4.6 Too many hops, this is a mail loop"),
-        (Refusal::FromNotOwned, "550 5.7.1 This account may not use the address in From"),
+        (Refusal::FromNotOwned, "550 5.7.1 This account may not use the address in From or Sender"),
+        (
+            Refusal::ResentFromNotOwned,
+            "550 5.7.1 This account may not use the address in Resent-From",
+        ),
         (Refusal::BouncesOnly, "550 5.7.1 This address takes reports of delivery only"),
         (Refusal::PolicyOfAuthor, "550 5.7.1 Refused by the DMARC policy of the domain in From"),
         (Refusal::AuthorUnknown, "451 4.4.3 The domain in From cannot be checked now, try later"),

@@ -5,7 +5,7 @@ use ids::UidSet;
 use super::{outcome, rights, seen};
 use crate::acl::ShareRights;
 use crate::testing::{mailbox_name, on_both_engines};
-use crate::{Authorship, Result, Sending};
+use crate::{AuthorsElsewhere, Authorship, Result, Sending};
 
 #[test]
 fn an_account_is_shared_as_a_whole() {
@@ -129,12 +129,14 @@ fn authors_are_those_that_an_account_sends_as() {
             let rights = ShareRights::parse(names).unwrap_or_default();
             store.write(move |tx| tx.share_account(julie, max, rights)).unwrap();
         };
-        let check = |authors: &str, senders: &str| {
+        let check_with = |authors: &str, senders: &str, elsewhere| {
             let list =
                 |text: &str| text.split_whitespace().map(address).collect::<Vec<crate::Address>>();
             let (authors, senders) = (list(authors), list(senders));
-            store.read(move |tx| tx.check_authors(max, &authors, &senders)).unwrap()
+            store.read(move |tx| tx.check_authors(max, &authors, &senders, elsewhere)).unwrap()
         };
+        let check =
+            |authors: &str, senders: &str| check_with(authors, senders, AuthorsElsewhere::Refused);
         let sending = |from: &str| {
             let from = address(from);
             store.read(move |tx| tx.sending(max, &from)).unwrap()
@@ -142,7 +144,15 @@ fn authors_are_those_that_an_account_sends_as() {
         let (own, hers) = ("max@example.test", "julie@example.test");
         assert_eq!((sending(own), sending(hers)), (Some(Sending::Own), None));
         assert_eq!(check(own, ""), Authorship::Permitted);
-        assert_eq!(check("x@elsewhere.test", ""), Authorship::Permitted);
+        for (authors, senders) in
+            [("x@elsewhere.test", ""), ("max@example.test x@elsewhere.test", ""), (own, "x@y.test")]
+        {
+            assert_eq!(check(authors, senders), Authorship::Refused, "{authors}, {senders}");
+            let permitted = check_with(authors, senders, AuthorsElsewhere::Permitted);
+            assert_eq!(permitted, Authorship::Permitted, "{authors}, {senders}");
+        }
+        let on_behalf = check_with(hers, "x@y.test", AuthorsElsewhere::Permitted);
+        assert_eq!(on_behalf, Authorship::Refused);
         assert_eq!(check(hers, own), Authorship::Refused);
         assert_eq!(check(own, hers), Authorship::Refused);
         share("send-on-behalf");

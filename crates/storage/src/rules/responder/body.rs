@@ -133,8 +133,9 @@ impl ResponderBody {
 
     /// Whether a sender gets no answer. Details do not make another sender (R-RESP-3).
     pub fn excludes(&self, sender: &str) -> bool {
-        let Ok(address) = Address::parse(sender) else { return true };
-        let base = crate::rules::answered::remembered(sender);
+        let sender = message::original_sender(sender);
+        let Ok(address) = Address::parse(&sender) else { return true };
+        let base = crate::rules::answered::remembered(&sender);
         self.excluded.iter().any(|entry| match entry.strip_prefix('@') {
             Some(domain) => domain == address.domain(),
             None => *entry == base || *entry == address.normal_text(),
