@@ -8,8 +8,8 @@ use std::path::PathBuf;
 pub struct Problem {
     /// The line it stands on, counted from 1.
     pub line: usize,
-    /// The dotted key, such as `limits.message`; empty where no key is the matter, as in a file that is
-    /// not TOML at all.
+    /// The dotted key, such as `limits.message`; empty where no key is the matter, as in a file
+    /// that is not TOML at all.
     pub key: String,
     /// What is wrong, in one line.
     pub text: String,

@@ -1,11 +1,13 @@
 //! Who a reverse-path is of, where a server wrote it another way so that bounces can be told from
-//! what only says that it is one: tagged (draft-levine-smtp-batv), or rewritten for another hop (SRS).
+//! what only says that it is one: tagged (draft-levine-smtp-batv), or rewritten for another hop
+//! (SRS).
 //!
 //! **Absent:** whether the tag is right, which only who wrote it knows.
 
 use std::borrow::Cow;
 
-/// LIMIT: ways in which one path is written at a time: a tagged one that was rewritten twice has three.
+/// LIMIT: ways in which one path is written at a time: a tagged one that was rewritten twice has
+/// three.
 const LAYERS_MAX: usize = 4;
 
 /// The address that stands in a reverse-path, without what servers put around it:

@@ -50,8 +50,8 @@ fn an_answer_has_the_form_of_one() {
     });
 }
 
-/// R-RESP-5: mail to a catch-all names nobody, and nobody reads what programs are answered, whatever
-/// their reverse-path is.
+/// R-RESP-5: mail to a catch-all names nobody, and nobody reads what programs are answered,
+/// whatever their reverse-path is.
 #[test]
 fn what_names_nobody_or_is_from_a_program_is_not_answered() {
     on_both_engines(|scene| {

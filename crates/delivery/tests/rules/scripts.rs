@@ -22,7 +22,8 @@ fn after(scene: &Scene, script: &str) -> (usize, usize, usize) {
     (scene.count("INBOX") - inbox, scene.count("Work") - work, scene.sent().len())
 }
 
-/// R-ADDR-7: what an account may not do by a responder or a redirection, its script does not either.
+/// R-ADDR-7: what an account may not do by a responder or a redirection, its script does not
+/// either.
 #[test]
 fn scripts_do_not_do_what_was_withdrawn() {
     on_both_engines(|scene| {

@@ -113,8 +113,8 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
     records
 }
 
-/// What is to be done before mail of a domain is signed, as comments of a zone file (RFC 1035 §5.1):
-/// nothing where it has a key.
+/// What is to be done before mail of a domain is signed, as comments of a zone file (RFC 1035
+/// §5.1): nothing where it has a key.
 pub(crate) fn advice(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<String> {
     if !keys.is_empty() {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! Whose a submission is (R-ADDR-5, R-SHARE-6): whom its header section names, and who sent it again.
+//! Whose a submission is (R-ADDR-5, R-SHARE-6): whom its header section names, and who sent it
+//! again.
 
 use ids::AccountId;
 use storage::{AuthorsElsewhere, Authorship};

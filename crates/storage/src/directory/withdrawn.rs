@@ -96,8 +96,9 @@ impl AccountTx<'_, '_> {
     }
 
     /// Refuses a script that does what the account may not, nor who acts for it: answer, as by a
-    /// responder, or send mail on, as by a redirection. What is withdrawn from an account is not done
-    /// by scripts either (see [`crate::Rules::withdrawn`]), so that nobody puts one there for nothing.
+    /// responder, or send mail on, as by a redirection. What is withdrawn from an account is not
+    /// done by scripts either (see [`crate::Rules::withdrawn`]), so that nobody puts one there for
+    /// nothing.
     ///
     /// # Errors
     /// [`StorageError::NoPermission`], which says what.
