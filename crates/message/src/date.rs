@@ -174,7 +174,7 @@ pub fn parse_internal_date(text: &[u8]) -> Option<DateTime> {
     if time.get(2) != Some(&b':') || time.get(5) != Some(&b':') {
         return None;
     }
-    at(day, time_of_day(time)?, numeric_zone(text.get(21..)?)?)
+    at(day, within_day(time_of_day(time)?), numeric_zone(text.get(21..)?)?)
 }
 
 /// Reverses [`parse_internal_date`].
@@ -215,7 +215,7 @@ impl Found {
         match word.first() {
             Some(b'+' | b'-') => self.zone = self.zone.or_else(|| numeric_zone(word)),
             Some(b'0'..=b'9') if word.contains(&b':') => {
-                self.time = self.time.or_else(|| time_of_day(word));
+                self.time = self.time.or_else(|| time_of_day(word).map(within_day));
             }
             Some(b'0'..=b'9') if self.day.is_none() => self.day = number(word),
             Some(b'0'..=b'9') if self.year.is_none() => {
@@ -310,9 +310,14 @@ fn time_of_day(text: &[u8]) -> Option<i64> {
         Some(text) => number(text.split(|&byte| byte == b'.').next()?)?,
         None => 0,
     };
-    // RFC 5322 §3.3 allows second 60, for leap seconds. It is of the day it is written with.
+    // RFC 5322 §3.3 allows second 60, for leap seconds.
     (fields.next().is_none() && hour < 24 && minute < 60 && second <= 60)
-        .then(|| i64::from(hour * 3600 + minute * 60 + second.min(59)))
+        .then(|| i64::from(hour * 3600 + minute * 60 + second))
+}
+
+// RFC 9051 §6.4.4: SENTON goes by the day as it is written, to which a leap second belongs.
+fn within_day(time_of_day: i64) -> i64 {
+    time_of_day.min(DAY_SECS - 1)
 }
 
 fn numeric_zone(text: &[u8]) -> Option<i16> {

@@ -131,3 +131,34 @@ fn misread_containers_are_bounded() {
         format!("Content-Type: multipart/mixed; boundary=a\r\n\r\n{}--a--\r\n", part.repeat(64));
     assert_eq!(section(&raw, &[64, 1]), "x");
 }
+
+#[test]
+fn mutants_agree() {
+    const RUNS: [&str; 12] = [
+        "\r\n ",
+        " (c)",
+        "(\\))",
+        "\"a\\ \"",
+        "; x=",
+        "\r\n--a\r\n",
+        "\r\n--b\r\n",
+        "Content-Type: multipart/mixed; boundary =a\r\n\r\n",
+        "Content-Type: message/rfc822 (\\))\r\n\r\n",
+        "Content-Transfer-Encoding: (c) base64\r\n",
+        "\0",
+        "\r\n\r\n",
+    ];
+    for seed in 0..2000 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut raw = NESTED.to_owned();
+        for _ in 0..rng.usize(1..5) {
+            let (at, end) = (rng.usize(..=raw.len()), rng.usize(..=raw.len()));
+            match rng.bool() {
+                true => raw.insert_str(at, RUNS[rng.usize(..RUNS.len())]),
+                false => drop(raw.drain(at..end.clamp(at, raw.len().min(at + 20)))),
+            }
+        }
+        let outcome = std::panic::catch_unwind(|| summary(&raw));
+        assert!(outcome.is_ok(), "seed {seed}: {raw}");
+    }
+}
