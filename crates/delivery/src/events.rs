@@ -234,7 +234,7 @@ impl EventRunner {
                 let (store, settings) = (&self.store, &self.settings);
                 let rules = &started.rules;
                 let acting = Acting { store, settings, rules, event, message: &message, now };
-                original = changes(&flags, acting.take_up(&outcome, &mut plan).await?);
+                original = changes(&flags, acting.take_up(&outcome, &mut plan, &flags).await?);
             }
         }
         let nothing = plan.filings.is_empty()

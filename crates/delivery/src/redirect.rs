@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ids::{AccountId, Timestamp};
 use mailauth::srs;
-use message::{ListItem, address_list, header_fields};
+use message::{ListItem, Listed, address_list, header_fields};
 use responder::{DeliverBy, Redirect};
 use storage::{
     Address, Arrival, AuthorsElsewhere, Authorship, CalendarMail, Deadline, MailParameters,
@@ -66,7 +66,15 @@ pub(crate) async fn is_forged(
 ) -> Result<bool> {
     let before = authors(original);
     let mut named = authors(version);
-    named.retain(|author| !before.contains(author));
+    if named == before {
+        return Ok(false);
+    }
+    // Who cannot be read is nobody's, and shown as somebody all the same.
+    if named.is_cut || named.unreadable.iter().any(|author| !before.unreadable.contains(author)) {
+        return Ok(true);
+    }
+    let mut named = std::mem::take(&mut named.known);
+    named.retain(|author| !before.known.contains(author));
     if named.is_empty() {
         return Ok(false);
     }
@@ -76,22 +84,43 @@ pub(crate) async fn is_forged(
     Ok(checked != Authorship::Permitted)
 }
 
-/// The addresses in From and Sender.
-fn authors(message: &[u8]) -> Vec<Address> {
+/// Whom From and Sender name.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Authors {
+    known: Vec<Address>,
+    /// Those at a domain that are no addresses, as they are written.
+    unreadable: Vec<[Vec<u8>; 2]>,
+    /// There are more than are looked at.
+    is_cut: bool,
+}
+
+fn authors(message: &[u8]) -> Authors {
+    let mut authors = Authors::default();
     let fields = header_fields(message).filter(|field| field.is("From") || field.is("Sender"));
-    fields.flat_map(|field| addresses(field.value)).collect()
+    for item in fields.flat_map(|field| address_list(field.value, AUTHORS_MAX + 1)) {
+        let ListItem::Mailbox(one) = item else { continue };
+        match address(&one) {
+            Some(address) => authors.known.push(address),
+            None if !one.host.is_empty() => authors.unreadable.push([one.local, one.host]),
+            None => {}
+        }
+    }
+    authors.is_cut = authors.known.len() + authors.unreadable.len() > AUTHORS_MAX;
+    authors
+}
+
+fn address(listed: &Listed) -> Option<Address> {
+    let [local, host] = [&listed.local, &listed.host].map(|part| std::str::from_utf8(part));
+    Address::parse(&format!("{}@{}", local.ok()?, host.ok()?)).ok()
 }
 
 /// The addresses in a field.
 pub(crate) fn addresses(value: &[u8]) -> Vec<Address> {
-    let address = |item| match item {
-        ListItem::Mailbox(one) => {
-            let [local, host] = [&one.local, &one.host].map(|part| std::str::from_utf8(part));
-            Address::parse(&format!("{}@{}", local.ok()?, host.ok()?)).ok()
-        }
+    let read = |item| match item {
+        ListItem::Mailbox(one) => address(&one),
         _ => None,
     };
-    address_list(value, AUTHORS_MAX).into_iter().filter_map(address).collect()
+    address_list(value, AUTHORS_MAX).into_iter().filter_map(read).collect()
 }
 
 /// Whether a message was sent on by this account before, or by so many that it is in a loop.

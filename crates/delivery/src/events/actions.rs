@@ -28,12 +28,13 @@ pub(super) struct Acting<'r> {
 }
 
 impl Acting<'_> {
-    /// Puts the actions into a plan. The flags with which the message stays; `None`: it does not
-    /// (RFC 6785 §3.3 to RFC 6785 §3.5).
+    /// Puts the actions into a plan; `flags` are those that the script leaves. The flags with which
+    /// the message stays; `None`: it does not (RFC 6785 §3.3 to RFC 6785 §3.5).
     pub(super) async fn take_up(
         &self,
         outcome: &Outcome,
         plan: &mut DeliveryPlan,
+        flags: &Flags,
     ) -> Result<Option<Flags>> {
         let (rules, mut kept) = (self.rules, None);
         let loops = redirect::loops(self.message, rules);
@@ -44,13 +45,13 @@ impl Acting<'_> {
                 Action::FileInto(into) => plan.filings.push(self.file_into(into, outcome).await?),
                 // RFC 5228 §10: a loop is ended, and the message is not lost for that.
                 Action::Redirect(to) if loops || rules.is_own(&to.address) => {
-                    kept.get_or_insert_with(Flags::default);
+                    kept.get_or_insert_with(|| flags.clone());
                 }
                 Action::Redirect(to) => match self.redirect(to, outcome).await? {
                     Ok(send) => plan.sends.push(send),
                     Err(trouble) => {
                         plan.failure.get_or_insert_with(|| trouble.to_owned());
-                        kept.get_or_insert_with(Flags::default);
+                        kept.get_or_insert_with(|| flags.clone());
                     }
                 },
                 Action::Notify(notify) => plan.sends.extend(self.notify(notify).await?),

@@ -108,6 +108,8 @@ fn scripts_make_no_message_one_of_somebody_else() {
             (edit("Max <max@example.test>"), 0),
             (edit("none@example.test"), 0),
             (edit("ceo@partner.test"), 0),
+            (edit("CEO <ceo@partner.test.>"), 0),
+            (edit(&format!("{}ceo@partner.test", "julie@example.test, ".repeat(100))), 0),
             (edit("Info <info@example.test>"), 1),
             (
                 "require \"editheader\"; addheader \"Sender\" \"max@example.test\"; \

@@ -114,19 +114,24 @@ pub(crate) fn records(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<Re
 }
 
 /// What is to be done before mail of a domain is signed, as comments of a zone file (RFC 1035
-/// §5.1): nothing where it has a key.
+/// §5.1): nothing where a key signs.
 pub(crate) fn advice(domain: &str, config: &Config, keys: &[DkimRow]) -> Vec<String> {
-    if !keys.is_empty() {
+    let has = |state: &str| keys.iter().any(|key| key.state == state);
+    if has("active") {
         return Vec::new();
     }
     let policy = policy(domain, &reports_address(domain, config));
-    vec![
-        format!(
+    let next = match has("waiting") {
+        true => format!(
+            "; {domain} has a DKIM key that does not sign yet; once its record is published, this has it \
+             sign: posthorn domain dkim activate {domain}"
+        ),
+        false => format!(
             "; {domain} has no DKIM key, so that its mail is not signed; this makes one, and says what to \
              publish: posthorn domain dkim make {domain}"
         ),
-        format!("; once it signs, this is to be published as well (DMARC): {policy}"),
-    ]
+    };
+    vec![next, format!("; once it signs, this is to be published as well (DMARC): {policy}")]
 }
 
 /// The policy that a domain with a key publishes (RFC 9989 §4.7).

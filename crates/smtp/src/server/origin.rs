@@ -33,33 +33,42 @@ pub(super) async fn origin(
 ) -> Result<Origin, CommandError> {
     let named = Originators::of(content, AUTHORS_MAX + 1);
     let resent = Originators::resent(content, AUTHORS_MAX + 1);
-    if is_refused(&named, AuthorsElsewhere::Permitted) {
+    // RFC 5322 §3.6.6: who sends a message again leaves in it whom it is from. That may be anybody
+    // elsewhere, but nobody here who has not given leave: few programs show who sent it again.
+    let of_authors = if resent.is_some() { AuthorsElsewhere::Permitted } else { elsewhere };
+    if is_refused(&named, of_authors) {
         return Err(Refusal::FromNotOwned.into());
     }
-    let is_readable = !named.unreadable;
-    let Some(resent) = resent else {
-        if is_refused(&named, elsewhere) {
+    let sender = match desk.check_authors(account, named.clone(), of_authors).await? {
+        Authorship::Permitted => None,
+        // A Sender is theirs who wrote the message first; nothing is put among their fields.
+        Authorship::NeedsSender(_) if resent.is_some() => None,
+        // One outside ASCII would make another message of it (RFC 6531 §3.1).
+        Authorship::NeedsSender(address) if address.is_ascii() => Some(address),
+        Authorship::NeedsSender(_) | Authorship::Refused => {
             return Err(Refusal::FromNotOwned.into());
         }
-        return match desk.check_authors(account, named, elsewhere).await? {
-            Authorship::Permitted => Ok(Origin { is_own: is_readable, sender: None }),
-            // One outside ASCII would make another message of it (RFC 6531 §3.1).
-            Authorship::NeedsSender(address) if address.is_ascii() => {
-                Ok(Origin { is_own: is_readable, sender: Some(address) })
-            }
-            Authorship::NeedsSender(_) | Authorship::Refused => Err(Refusal::FromNotOwned.into()),
-        };
     };
-    // RFC 5322 §3.6.6: who sends a message again leaves in it whom it is from. A Sender among the
-    // fields that say so is theirs to write: nothing is put between these.
-    let is_known = !is_refused(&resent, elsewhere)
-        && desk.check_authors(account, resent, elsewhere).await? == Authorship::Permitted;
-    if !is_known {
-        return Err(Refusal::ResentFromNotOwned.into());
+    if let Some(resent) = resent {
+        let is_known = !is_refused(&resent, elsewhere)
+            && desk.check_authors(account, resent, elsewhere).await? == Authorship::Permitted;
+        if !is_known {
+            return Err(Refusal::ResentFromNotOwned.into());
+        }
     }
-    // What somebody else wrote is not signed, nor believed to be theirs.
-    let own = desk.check_authors(account, named, AuthorsElsewhere::Refused).await?;
-    Ok(Origin { is_own: is_readable && own == Authorship::Permitted, sender: None })
+    // What somebody elsewhere wrote is not signed, nor believed to be theirs.
+    let is_own = match of_authors {
+        AuthorsElsewhere::Refused => true,
+        AuthorsElsewhere::Permitted => {
+            let own = desk.check_authors(account, named.clone(), AuthorsElsewhere::Refused);
+            match own.await? {
+                Authorship::Permitted => true,
+                Authorship::NeedsSender(_) => sender.is_some(),
+                Authorship::Refused => false,
+            }
+        }
+    };
+    Ok(Origin { is_own: is_own && !named.unreadable, sender })
 }
 
 /// Whether nobody need ask the directory.
