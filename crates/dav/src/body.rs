@@ -227,7 +227,7 @@ mod tests {
     struct Read {
         outcome: std::result::Result<usize, u16>,
         free: Vec<u64>,
-        /// How many bytes of the body have not come yet.
+        /// KiB of the budget that others could have while the body is held.
         left: u64,
     }
 

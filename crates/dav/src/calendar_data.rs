@@ -1,5 +1,5 @@
-//! Calendar objects as GET and reports send them: expanded or limited to a range (RFC 4791 §9.6),
-//! and with or without the time zones that the client knows (RFC 7809).
+//! Calendar objects as reports match and send them, expanded or limited to a range (RFC 4791 §9.6);
+//! as GET sends them, too, with or without the time zones that the client knows (RFC 7809).
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! A request without its body: its path, and the headers that several methods read (Depth, Prefer,
-//! If-Match and so on).
+//! A request with its body in memory, its path, and the headers that several methods read (Depth,
+//! Prefer, If-Match and so on).
 
 use hyper::header::{HOST, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use hyper::{HeaderMap, Method, StatusCode, Uri};

@@ -36,7 +36,7 @@ fn write(stamper: &Stamper<'_>, to: &str, subject: &str, text: &str) -> Vec<u8> 
     write_from(("Mail Delivery Subsystem", &from), stamper, to, subject, text)
 }
 
-/// Writes a letter that comes from a person: their name and address stand in From.
+/// Writes a letter with this name and address in From.
 fn write_from(
     from: (&str, &str),
     stamper: &Stamper<'_>,

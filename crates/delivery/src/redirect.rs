@@ -263,8 +263,10 @@ pub(crate) fn note_unkept(copy: &mut Outgoing) {
     copy.entry.parameters.unkept = true;
 }
 
-/// The reverse-path of a copy: the sender, rewritten so that SPF passes from here. A sender of ours
-/// stays as it is.
+/// The reverse-path of a copy: the sender, rewritten so that SPF passes from here. As they are stay
+/// senders at the domain of the account's primary address, null and unparsable ones, those that
+/// would become too long, and all where forwarding is not set up. Where the owner has to be the
+/// sender, it is the account's address.
 pub(crate) fn reverse_path(
     settings: &Settings,
     rules: &Ready,

@@ -26,7 +26,8 @@ use crate::{
 /// wait in the kernel's queue meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// One protocol, as a listener sees it: it gets every accepted connection.
+/// One protocol, as a listener sees it: it gets every accepted connection that was not turned away
+/// ([`Refusal`]).
 pub trait Service: Send + Sync + 'static {
     /// Greeting for a peer that is turned away before its session begins, such as
     /// `* BYE …` or `421 …`. It is not sent on listeners with implicit TLS, where a handshake

@@ -36,7 +36,8 @@ pub use self_signed::generate_self_signed;
 /// LIMIT: largest PEM file read. The longest chains in use are some 20 KiB.
 const PEM_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Which programs or servers are expected to connect, and so how old their TLS may be.
+/// Who is expected at the other end, which decides on session tickets, client certificates and
+/// ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsProfile {
     /// People's programs: sessions are resumed by ticket, which makes reconnecting cheap.
@@ -96,7 +97,8 @@ pub struct IssuedCertificate {
     pub key_der: Vec<u8>,
 }
 
-/// Everything that the files held, read and ready for handshakes.
+/// What the files held, and issued certificates that are in no file, read and ready for
+/// handshakes.
 struct Loaded {
     origin: Arc<Origin>,
     pem: Pem,

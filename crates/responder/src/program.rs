@@ -1,5 +1,5 @@
 //! Compiled scripts, and the language that they are compiled by: which capabilities there are, and
-//! with which bounds.
+//! the bounds on scripts and runs.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::run::Block;
 use crate::{compile, run, syntax};
 
-/// The language of scripts: which capabilities they may use, and how much of each.
+/// The language of scripts: which capabilities they may use, and the bounds on them and their runs.
 #[derive(Debug, Clone)]
 pub struct Language {
     /// The bounds on scripts and runs.

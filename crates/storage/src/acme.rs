@@ -43,7 +43,8 @@ impl AcmeCertificate {
     }
 }
 
-/// A summary of all certificates that differs after any of them changed.
+/// A summary of all certificates that differs after a certificate was issued or removed, or when
+/// the next is due sooner or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AcmeState {
     /// How many certificates there are.

@@ -275,7 +275,8 @@ impl AccountTx<'_, '_> {
         Ok(())
     }
 
-    /// Fails if the place, or anything below it, is locked by somebody else.
+    /// Like `require_place_unlocked`, for all that is below a collection, too: fails where
+    /// something is locked and `held` has no token of the actor's for it.
     pub(crate) fn require_unlocked_below(
         &mut self,
         home: Home,

@@ -199,7 +199,7 @@ impl<'n> Pattern<'n> {
         Self { prefix, test, hits: Vec::new() }
     }
 
-    /// Finds the occurrences of a single key, which ends with [`END`].
+    /// The pattern of a single key, with [`END`] behind it.
     fn key(key: Vec<u8>) -> Self {
         let prefix = key.strip_suffix(&[END]).unwrap_or(&key).to_vec();
         Self::new(prefix, &key)

@@ -1,5 +1,5 @@
 //! CARDDAV:addressbook-query (RFC 6352 §8.6): the cards of an address book that match a filter.
-//! Bounded in time; an answer that was cut says so.
+//! A report that takes too long is refused; an answer cut at the limit of results says so.
 
 use std::ops::ControlFlow;
 

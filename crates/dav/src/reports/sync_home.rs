@@ -181,7 +181,7 @@ fn noted_members(
     Ok(members(tx, actor, home, owner)?.into_iter().map(|(member, _)| member).collect())
 }
 
-/// The collections in a home, as the actor sees them.
+/// The collections in a home and its outbox, as the actor sees them.
 fn members(
     tx: &mut ReadTx<'_>,
     actor: &Actor,

@@ -26,8 +26,8 @@ pub(crate) fn find_sharee(
     is_known.then_some(found).ok_or(StorageError::NotFound("team"))
 }
 
-/// Like `find`, where rights on a collection are given anew: groups that have rights already are
-/// found there.
+/// Like `find_sharee`, where rights on a collection are given anew: external users find groups
+/// there that have rights already.
 pub(crate) fn find_present(
     tx: &mut ReadTx<'_>,
     actor: &Actor,

@@ -26,7 +26,8 @@ impl<'b> Piece<'b> {
         name.trim().to_ascii_uppercase()
     }
 
-    /// The pieces between its BEGIN and its END, at most `max` of them.
+    /// The pieces between its BEGIN and its END; [`FileError::TooMany`] where there are more than
+    /// `max`.
     pub(super) fn within(&self, max: usize) -> Result<Vec<Piece<'b>>, FileError> {
         let begin = first_line(self.bytes).len();
         let body = self.bytes.get(begin..).unwrap_or_default();

@@ -23,7 +23,7 @@ impl CalendarSelection {
 /// Whether recurrence is expanded or limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RecurrenceSelection {
-    /// Nothing is selected: everything is sent as stored.
+    /// Recurrence is neither expanded nor limited.
     #[default]
     AsStored,
     /// `expand`: each occurrence of the range is a component of its own, in UTC.

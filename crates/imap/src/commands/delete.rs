@@ -1,5 +1,6 @@
-//! DELETE (RFC 9051 §6.3.5). Storage decides what remains (R-FOLD-3); here the session leaves the
-//! mailbox if it had it open, and hears of it at once if it speaks IMAP4rev2.
+//! DELETE (RFC 9051 §6.3.5). Storage decides what remains (R-FOLD-3). A session that had the
+//! mailbox open leaves it and is told `CLOSED`; one that speaks IMAP4rev2 and spelled the name
+//! otherwise than it is listed hears that it is gone.
 
 use storage::WriteTx;
 

@@ -15,7 +15,7 @@ pub(crate) struct Recent {
     uids: UidSet,
     /// The number of recent messages that the client was told last.
     told: u32,
-    /// Claimed up to here and not kept in storage yet.
+    /// The first UID that is not claimed, where storage does not keep the claim yet.
     to_keep: Option<Uid>,
 }
 
@@ -61,7 +61,8 @@ impl Recent {
         std::mem::replace(&mut self.told, count) != count
     }
 
-    /// The UID up to which storage should keep the messages claimed; each is returned once.
+    /// The first UID that is not among those whose claim storage should keep; each is returned
+    /// once.
     pub(crate) fn take_claim(&mut self) -> Option<Uid> {
         self.to_keep.take()
     }

@@ -12,7 +12,7 @@ use crate::answer::Answer;
 /// What is known of one destination at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationState {
-    /// The domain or route.
+    /// The domain, as [`storage::spool_destination`] has it.
     pub destination: String,
     /// How many connections are open.
     pub connections: usize,

@@ -44,7 +44,7 @@ pub(crate) struct Meeting {
 /// The policy by which a server is met, as reports tell it (RFC 8460 §4.4).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Followed {
-    /// No policy: TLS where it is offered.
+    /// No published policy.
     #[default]
     Nobody,
     /// The MTA-STS policy of the domain (RFC 8461).

@@ -36,7 +36,7 @@ pub(crate) struct CommandRow {
 /// A test that scripts can use.
 pub(crate) struct TestRow {
     pub(crate) name: &'static str,
-    /// The capabilities that the test needs.
+    /// One of these must be required; none at all for the base of the language.
     pub(crate) needs: &'static [Capability],
     pub(crate) compile: fn(&mut Compiler<'_>, &Node) -> CompiledTest,
 }

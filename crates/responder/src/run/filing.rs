@@ -65,7 +65,8 @@ impl State<'_> {
         }
     }
 
-    /// Adds a keep, as filing into the inbox.
+    /// Adds a keep, as filing into the inbox; a second one takes the place of the first (RFC 5228
+    /// §2.10.3).
     pub(crate) fn push_keep(&mut self, action: Keep) -> Result<(), Trouble> {
         self.keeps_implicitly = false;
         let mut kept = self.actions.iter_mut().filter_map(|other| match other {

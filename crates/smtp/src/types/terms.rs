@@ -56,7 +56,7 @@ impl DeliverBy {
 pub struct Priority(i8);
 
 impl Priority {
-    /// A priority from -9 to 9; `None` beyond (RFC 6710 §2).
+    /// A priority from -9 to 9; `None` beyond (RFC 6710 §3).
     pub fn new(value: i8) -> Option<Self> {
         (-9..=9).contains(&value).then_some(Self(value))
     }

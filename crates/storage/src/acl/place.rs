@@ -30,8 +30,8 @@ pub(crate) fn is_reserved(name: &MailboxName) -> bool {
     matches!(name.as_str().split('/').next(), Some(OTHERS | SHARED))
 }
 
-/// Splits a name below `Other Users/` or `Shared/` into the component that names the owner, and the
-/// owner's name for it.
+/// Splits a name below `Other Users/` or `Shared Folders/` into the component that names the owner,
+/// and the owner's name for it.
 pub(crate) fn split_owner(name: &str) -> Option<(&str, &str)> {
     match name.split_once('/')? {
         (OTHERS | SHARED, below) => below.split_once('/'),

@@ -77,7 +77,7 @@ enum Source {
 enum Expander {
     AsIs,
     Zstd(Box<Decoder<'static>>),
-    /// The blob is read at once, since it is small.
+    /// LZ4, which cannot be read in pieces; such blobs have 32 KiB at most.
     Whole,
 }
 

@@ -91,7 +91,7 @@ pub struct ShareNotice {
 pub enum ShareNews {
     /// To who is invited: they are, or what it is about has changed.
     Invitation(ShareState),
-    /// Tells a former sharee that the share has ended.
+    /// Tells who had a share, or an invitation to one, that it has ended.
     Withdrawn,
     /// Tells the owner the answer of the sharee.
     Reply(ShareState),
@@ -248,7 +248,7 @@ impl AccountTx<'_, '_> {
         self.end_named_share(&found, sharee)
     }
 
-    /// Ends a share of a collection that is known to allow sharing.
+    /// Ends a share of a collection whose SHARE right the caller has checked.
     pub(super) fn end_named_share(
         &mut self,
         found: &Collection,

@@ -143,7 +143,7 @@ impl Components {
         ("VAVAILABILITY", 32),
     ];
 
-    /// No right.
+    /// No component.
     pub const NONE: Self = Self(0);
     /// What a calendar takes of which nobody said what it takes.
     pub const USUAL: Self = Self(1 | 2 | 4 | 8 | 32);
@@ -162,7 +162,7 @@ impl Components {
         known.map(|(_, bit)| Self(*bit))
     }
 
-    /// The names of these rights.
+    /// The names of these components (`VEVENT` …).
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().filter(move |(_, bit)| self.0 & bit != 0).map(|(name, _)| *name)
     }
@@ -193,7 +193,7 @@ impl std::ops::BitOr for Components {
     }
 }
 
-/// A calendar, address book, schedule inbox or folder of an account.
+/// A calendar, address book, schedule inbox or folder of an account, or its notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
     /// The id of the collection, from the same sequence as those of mailboxes.

@@ -234,7 +234,7 @@ impl AccountTx<'_, '_> {
         self.write_share(&found, sharee.into(), rights)
     }
 
-    /// Writes a share of a collection that is known to allow sharing.
+    /// Writes a share of a collection whose SHARE right the caller has checked.
     pub(super) fn write_share(
         &mut self,
         found: &Collection,
@@ -253,7 +253,7 @@ impl AccountTx<'_, '_> {
             // Neither the sharee nor the team may be deleted before the row is written, hence these
             // locks. The owner's account is locked already, so that this lock is out of order:
             // should two such transactions wait for each other, PostgreSQL ends one of them, which
-            // is tried again.
+            // fails with `Unavailable`.
             Sharee::Account(account) => drop(self.lock_usage(account)?),
             Sharee::Team(team) => {
                 self.lock_team(team)?;

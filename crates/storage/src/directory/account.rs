@@ -21,7 +21,7 @@ pub enum Role {
     Owner,
     /// Everything but what concerns owners.
     Administrator,
-    /// May use their own account and nothing else.
+    /// Manages their own account and nothing else of the organisation.
     Collaborator,
     /// May use only what was shared with them.
     External,

@@ -120,8 +120,9 @@ impl AccountTx<'_, '_> {
     /// # Errors
     /// [`StorageError::Limit`] for the 51st; [`StorageError::AlreadyExists`] where anything has the
     /// address (R-ADDR-3); [`StorageError::Invalid`] where it is a plus address of somebody else
-    /// (R-ADDR-6); [`StorageError::NotFound`] where the domain is none of ours;
-    /// [`StorageError::NoPermission`] to whom the right was not given, or was withdrawn.
+    /// (R-ADDR-6), or the domain is another organisation's (R-ADDR-3); [`StorageError::NotFound`]
+    /// where the domain is none of ours; [`StorageError::NoPermission`] to whom the right was not
+    /// given, or was withdrawn.
     pub fn add_alias(&mut self, alias: &Address) -> Result<()> {
         self.require_share(ShareRights::ALIASES)?;
         let domain = self.find_target(alias.domain())?.ok_or(StorageError::NotFound("domain"))?;

@@ -88,7 +88,8 @@ where
     typed(label, Once(Some(closure)))
 }
 
-/// A job of a closure that may run again, after a conflict with another transaction.
+/// A job of a closure that may run again, after the group it shared a transaction with was rolled
+/// back.
 pub(crate) fn repeatable_job<T, F>(
     label: &'static str,
     closure: F,

@@ -48,7 +48,7 @@ impl Posting {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(posting, _)| *posting)
     }
 
-    /// The word for it in configuration and API.
+    /// The word for it in commands.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",

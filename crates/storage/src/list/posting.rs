@@ -27,7 +27,7 @@ pub struct Poster<'a> {
 /// A message to be posted.
 #[derive(Debug, Clone)]
 pub struct Post {
-    /// The account that posted it; `None` where it came from elsewhere.
+    /// The account that signed in, or for which it is sent on.
     pub account: Option<AccountId>,
     /// The parameters of MAIL FROM: none that came with the message for reports (RFC 3461
     /// §5.2.7.1).

@@ -13,7 +13,7 @@ use crate::{ReadTx, Result};
 /// How sure it is that an object is in a time range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
-    /// An occurrence lies in the range.
+    /// An occurrence overlaps the range.
     Yes,
     /// It has to be looked at: a time zone, or a rule beyond what is listed, decides.
     Maybe,

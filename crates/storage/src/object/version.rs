@@ -170,8 +170,8 @@ impl AccountTx<'_, '_> {
         self.remove_versions(before, i64::MAX).map(|(rows, _)| rows)
     }
 
-    /// Removes the oldest versions until `bytes` are free: how many went, and how many bytes are
-    /// free.
+    /// Removes the oldest versions until `bytes` are free: how many went, at most `ROWS` at a time,
+    /// and how many bytes that freed, with their rows.
     fn remove_versions(&mut self, before: i64, bytes: i64) -> Result<(u64, i64)> {
         let account = self.account;
         let oldest = self.sql.query_all(

@@ -21,7 +21,8 @@ const MEETINGS_MAX: i64 = 1_000;
 pub enum Answering {
     /// The organizer is told that the attendee will not come.
     Reply,
-    /// The others are not told.
+    /// An attendee's end is not told to the organizer; an organizer's is told to the attendees all
+    /// the same.
     Silent,
 }
 

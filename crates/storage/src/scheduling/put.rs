@@ -74,7 +74,8 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Puts an object that is no meeting, after it was found that it may be put.
+    /// Puts an object that passed the checks that hold for objects which are no meetings; those of
+    /// meetings (RFC 6638) follow here.
     fn put_ready(
         &mut self,
         collection: &Collection,

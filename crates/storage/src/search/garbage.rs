@@ -15,7 +15,7 @@ const AGE_SECS: i64 = 60 * 60;
 /// one an hour, to look at all: a week.
 const SEGMENTS_MIN: i64 = 256;
 const CALLS: i64 = 7 * 24;
-/// A segment is rewritten when more than one in so many of its contents is gone.
+/// A segment is rewritten when at least one in so many of its contents is gone.
 const GONE_SHARE: usize = 8;
 
 /// Erases every segment that is not in use; how many.

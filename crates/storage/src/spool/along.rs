@@ -47,7 +47,7 @@ type Place = (i64, String);
 impl WriteTx<'_> {
     /// Claims what else of these messages is due and goes the same way, as `goes_along` says of a
     /// destination: one copy for all of them (RFC 5321 §4.5.4.1). At most `limit` recipients; one
-    /// that cannot be read is put off, as [`super::damage`] says.
+    /// that cannot be read is put off, as `damage` says.
     ///
     /// # Errors
     /// As of the storage.

@@ -103,7 +103,7 @@ pub(super) fn read_recipient(row: &dyn Row) -> Result<Found> {
 
 impl WriteTx<'_> {
     /// Claims recipients that are due, the most urgent first and of these the longest waiting, by
-    /// message. What cannot be read is put off, as [`super::damage`] says.
+    /// message. What cannot be read is put off, as `damage` says.
     ///
     /// # Errors
     /// [`crate::StorageError::Conflict`] where another daemon found the lease run out: the claimer

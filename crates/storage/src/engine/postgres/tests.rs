@@ -231,7 +231,7 @@ fn one_body_for_many_recipients_locks_nobody_out() {
     let both = [b"Received: 1\r\n\r\nsame body\r\n", b"Received: 2\r\n\r\nsame body\r\n"];
     assert_eq!(inbox_messages(store, a), both[..1]);
     let mut found = inbox_messages(store, b);
-    // Which of the two transactions comes first after a deadlock is the server's choice.
+    // The second waits for the first.
     found.sort();
     assert_eq!(found, both);
 }

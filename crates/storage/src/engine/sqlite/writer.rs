@@ -298,7 +298,8 @@ pub(super) fn ended_early() -> StorageError {
     StorageError::Unavailable("the database ended the transaction".to_owned())
 }
 
-/// A copy of the error, for every job of a failed commit.
+/// The error for every job of a failed commit: what is neither Corrupt nor NoSpace is Unavailable,
+/// with its text.
 fn again(cause: &StorageError) -> StorageError {
     match cause {
         StorageError::Corrupt(text) => StorageError::Corrupt(text.clone()),
