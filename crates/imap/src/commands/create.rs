@@ -10,9 +10,9 @@ use crate::types::CreateArgs;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: CreateArgs) -> Result<Reply> {
     let user = ctx.user()?;
+    let name = spelling::new_name(ctx, args.mailbox.as_str()).await?;
     // RFC 9051 §6.3.4: a trailing delimiter only says that children will come.
     let asked = without_separator(args.mailbox.as_str());
-    let name = spelling::new_name(ctx, asked).await?;
     let stored = name.clone();
     let mut uses = args.special_uses.iter();
     let (first, second) = (uses.next(), uses.next());

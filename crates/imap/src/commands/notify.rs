@@ -89,8 +89,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
     let mut notify = Box::new(Notify { groups, ..Notify::of_nothing(actor) });
     notify.watched.push(Watched::begin(&ctx.shared.store, actor).await?);
     if asks_of_server(&notify.groups) {
-        let feed = ctx.shared.store.read(move |tx| tx.find_server_feed(actor)).await?;
-        notify.server = Some(Watched::begin(&ctx.shared.store, feed).await?);
+        notify.hear_server(&ctx.shared.store).await?;
     }
     let list = move |tx: &mut storage::ReadTx<'_>| tx.list_mailboxes_as(actor);
     let mut tree = ctx.shared.store.read(list).await?;
@@ -296,10 +295,28 @@ impl Notify {
         if let Some(server) = &mut self.server {
             // It may be one of those above too; all else that happens there is not for this
             // session.
-            let changes = server.take(store).await?.into_iter();
-            all.extend(changes.filter(|change| is_of_server(change) && !own.has(change)));
+            match server.take(store).await {
+                Ok(changes) => {
+                    let changes = changes.into_iter();
+                    all.extend(changes.filter(|change| is_of_server(change) && !own.has(change)));
+                }
+                // How much happens in that account says nothing of what this client watches.
+                Err(Overflow) => self.hear_server(store).await.unwrap_or_else(|error| {
+                    tracing::debug!(%error, "annotations of the server are not told");
+                }),
+            }
         }
         Ok((all, own))
+    }
+
+    /// Hears anew what the domain shares of the annotations of the server; where that fails it is
+    /// not heard any more.
+    async fn hear_server(&mut self, store: &Store) -> storage::Result<()> {
+        let actor = self.actor;
+        self.server = None;
+        let feed = store.read(move |tx| tx.find_server_feed(actor)).await?;
+        self.server = Some(Watched::begin(store, feed).await?);
+        Ok(())
     }
 
     /// What the client did to mailboxes of others it knows of: that is not told as news later on.

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::render::{self, ListItem};
 use crate::types::{EventGroup, ListAttribute, ListAttributes, MailboxFilter, MailboxName};
 
-/// The name that a mailbox is to have.
+/// The name that a mailbox is to have, of what the client has given.
 pub(super) async fn new_name(ctx: &mut Ctx<'_>, name: &str) -> Result<StoredName> {
     let stored = StoredName::parse(without_separator(name))?;
     let is_separator = |c| matches!(c, '\u{2028}' | '\u{2029}');

@@ -24,12 +24,13 @@ pub(super) async fn run_unsubscribe(ctx: &mut Ctx<'_>, mailbox: MailboxName) -> 
     let user = ctx.user()?;
     let name = storage_name(&mailbox)?;
     let unsubscribe = move |tx: &mut AccountTx<'_, '_>| {
-        let spelled = spelling::subscribed_name(tx, user.account, &name)?;
-        if spelled != name {
-            // As it was kept before names were spelled one way.
-            tx.unsubscribe(&name)?;
+        // RFC 9051 §6.3.8: the name as given is removed, and no other. It may be one that was kept
+        // before names were spelled one way, beside the one that LIST shows now.
+        if tx.unsubscribe(&name)? {
+            return Ok(());
         }
-        tx.unsubscribe(&spelled)
+        let spelled = spelling::subscribed_name(tx, user.account, &name)?;
+        tx.unsubscribe(&spelled).map(drop)
     };
     let store = &ctx.shared.store;
     let written = store.account_write(user.account, "imap unsubscribe", unsubscribe).await?;

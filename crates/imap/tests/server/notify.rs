@@ -141,6 +141,35 @@ async fn flags_are_told_of_what_is_too_large() {
     assert_eq!(house.close().await, Vec::<String>::new());
 }
 
+/// Annotations of the server are heard in the feed of one account, and however much happens there,
+/// who watches them is told of all else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn much_in_the_oldest_account_is_no_overflow() {
+    let house = House::build(Database::Sqlite).await;
+    house.add_account("max").await;
+    let mut watcher = Client::sign_in_as(house.connect(settings_for_tests()), "max").await;
+    let notify = "NOTIFY SET (personal (MailboxName ServerMetadataChange))";
+    assert_eq!(watcher.run(notify).await, Status::Ok);
+    // Facts of one transaction, more than are looked at together.
+    let much = |tx: &mut AccountTx<'_, '_>| {
+        let name = MailboxName::parse("much").unwrap();
+        for _ in 0..5_001 {
+            tx.subscribe(&name)?;
+            tx.unsubscribe(&name)?;
+        }
+        Ok(())
+    };
+    house.write(much).await;
+    let mut other = house.connect(settings_for_tests());
+    ask(&mut other, "LOGIN max@example.test \"right password\"").await;
+    for name in ["one", "two"] {
+        ask(&mut other, &format!("CREATE {name}")).await;
+        assert_eq!(watcher.run("NOOP").await, Status::Ok);
+        assert_eq!(watcher.lines, [format!("* LIST (\\HasNoChildren \\Subscribed) \"/\" {name}")]);
+    }
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
 /// MESSAGES and UIDNEXT of each mailbox, as told last.
 fn learn(known: &mut BTreeMap<String, [u32; 2]>, client: &Client) {
     for line in &client.lines {

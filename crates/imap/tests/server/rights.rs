@@ -2,11 +2,11 @@
 //! with none (RFC 4314 §4): what is refused, by which words, and that nothing has changed.
 
 use ids::CollectionId;
-use storage::{AclChange, Database, MailboxEntry, MailboxName, Rights};
+use storage::{AccountTx, AclChange, Database, MailboxEntry, MailboxName, Rights};
 use testkit::Postgres;
 
 use crate::client::{Client, Status};
-use crate::scene::{House, settings_for_tests};
+use crate::scene::{House, ask, settings_for_tests};
 
 const BOX: &str = "\"Other Users/julie@example.test/Box\"";
 const BELOW: &str = "\"Other Users/julie@example.test/Box/New\"";
@@ -313,4 +313,30 @@ async fn every_command_takes_its_rights_on_postgres() {
     let database = database.await.unwrap();
     play(Database::Postgres(database.url().to_owned())).await;
     tokio::task::spawn_blocking(move || drop(database)).await.unwrap();
+}
+
+/// A name kept before names were spelled one way is removed by itself (RFC 9051 §6.3.8).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_spelling_is_unsubscribed_alone() {
+    let house = House::build(Database::Sqlite).await;
+    let names = ["Julie@example.test", "julie@example.test"]
+        .map(|owner| format!("Other Users/{owner}/INBOX"));
+    let max = house.add_account("max").await;
+    let mut owner = house.connect(settings_for_tests());
+    ask(&mut owner, "LOGIN julie@example.test \"right password\"").await;
+    ask(&mut owner, "SETACL INBOX max@example.test lr").await;
+    let kept = names.clone().map(|name| MailboxName::parse(&name).unwrap());
+    let subscribe =
+        move |tx: &mut AccountTx<'_, '_>| kept.iter().try_for_each(|name| tx.subscribe(name));
+    house.store.account_write(max, "fixture", subscribe).await.unwrap();
+    let mut client = Client::sign_in_as(house.connect(settings_for_tests()), "max").await;
+    // The second time it is another spelling of the one that is left.
+    for left in [&names[1..], &[]] {
+        let status = client.run(&format!("UNSUBSCRIBE \"{}\"", names[0])).await;
+        assert_eq!(status, Status::Ok);
+        assert_eq!(client.run("LIST (SUBSCRIBED) \"\" \"Other Users/*\"").await, Status::Ok);
+        let line = |name| format!("* LIST (\\HasNoChildren \\Subscribed) \"/\" \"{name}\"");
+        assert_eq!(client.lines, left.iter().map(line).collect::<Vec<_>>());
+    }
+    assert_eq!(house.close().await, Vec::<String>::new());
 }

@@ -177,9 +177,9 @@ fn settings(header: &Header) -> Settings {
     if let Some(addresses) = header.find("submission_servers") {
         settings.submission_servers = addresses.split(", ").map(str::to_owned).collect();
     }
-    if let Some(millis) = header.find("progress_millis") {
-        settings.progress_interval = Duration::from_millis(millis.parse().unwrap());
-    }
+    // What is not about it gets none of it, however slow the machine.
+    let millis = header.find("progress_millis").map_or(600_000, |millis| millis.parse().unwrap());
+    settings.progress_interval = Duration::from_millis(millis);
     if let Some(bytes) = header.find("line_bytes_max") {
         settings.limits.line_bytes_max = bytes.parse().unwrap();
     }

@@ -24,9 +24,9 @@ impl AccountTx<'_, '_> {
         }
     }
 
-    /// Unsubscribes from a name; one that is not subscribed to is no error (R-FOLD-7: no program
-    /// is led into a loop).
-    pub fn unsubscribe(&mut self, name: &MailboxName) -> Result<()> {
+    /// Unsubscribes from a name; whether it was subscribed to. One that was not is no error
+    /// (R-FOLD-7: no program is led into a loop).
+    pub fn unsubscribe(&mut self, name: &MailboxName) -> Result<bool> {
         self.require_own()?;
         let account = Value::Int(self.account.get());
         let removed = self.sql.execute(
@@ -34,9 +34,10 @@ impl AccountTx<'_, '_> {
             &[account, Value::Text(name.as_str())],
         )?;
         if removed == 0 {
-            return Ok(());
+            return Ok(false);
         }
-        self.record_subscription(name, false)
+        self.record_subscription(name, false)?;
+        Ok(true)
     }
 
     /// Subscribes unless there are too many subscriptions; whether the name is subscribed to now.

@@ -26,7 +26,7 @@ pub(super) struct Told<'t> {
 struct Rename<'t> {
     /// The mailbox itself, and all that went along.
     moved: Vec<Pair<'t>>,
-    /// The former names of those to be told before.
+    /// The former names of those to be told before, as long as they are not.
     after: BTreeSet<&'t str>,
 }
 
@@ -44,16 +44,27 @@ pub(super) fn told(mut kept: Vec<Pair<'_>>) -> Told<'_> {
     kept.sort_unstable_by_key(|(old, _)| old.as_str());
     let mut told = Told::default();
     let mut left = renames(&kept, &mut told.apart);
-    require_order(&mut left);
+    let waiting = require_order(&mut left);
+    let is_free = |rename: &Rename<'_>| rename.after.is_empty();
+    let mut free: BTreeSet<&str> =
+        left.iter().filter(|(_, rename)| is_free(rename)).map(|(old, _)| *old).collect();
+    let mut search = CircleSearch::default();
     loop {
-        let is_free = |rename: &Rename<'_>| rename.after.iter().all(|old| !left.contains_key(old));
-        let free = left.iter().find(|(_, rename)| is_free(rename)).map(|(old, _)| *old);
-        let Some(next) = free.or_else(|| one_in_circle(&left)) else { return told };
+        let first = free.pop_first();
+        let Some(next) = first.or_else(|| search.one_in_circle(&left)) else { return told };
         let moved = left.remove(next).map(|rename| rename.moved).unwrap_or_default();
-        match free {
+        match first {
             Some(_) => told.renamed.extend(moved.first()),
             // No name is free for another of them before this one has gone.
             None => told.apart.extend(moved),
+        }
+        for later in waiting.get(next).into_iter().flatten().copied() {
+            if let Some(rename) = left.get_mut(later)
+                && rename.after.remove(next)
+                && is_free(rename)
+            {
+                free.insert(later);
+            }
         }
     }
 }
@@ -87,8 +98,8 @@ fn goes_along((old, new): Pair<'_>, (above, renamed): Pair<'_>) -> bool {
     below.is_some() && below == new.as_str().strip_prefix(renamed.as_str())
 }
 
-/// Which of them must be told before others.
-fn require_order(renames: &mut Renames<'_>) {
+/// Notes which of them must be told before others; those that wait for each.
+fn require_order<'t>(renames: &mut Renames<'t>) -> HashMap<&'t str, Vec<&'t str>> {
     let mut order = Vec::new();
     for (old, rename) in renames.iter() {
         // What left something is told while the client finds it there.
@@ -100,16 +111,84 @@ fn require_order(renames: &mut Renames<'_>) {
             order.extend(taken.filter(|(was, _)| *was != old).map(|(was, _)| (*was, *old)));
         }
     }
+    let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
     for (earlier, later) in order {
         renames.entry(later).or_default().after.insert(earlier);
+        waiting.entry(earlier).or_default().push(later);
+    }
+    waiting
+}
+
+/// Looks for renames of which each waits for another of them. Where one was found the next look
+/// goes on, so that what leads to many circles is not walked along for each.
+#[derive(Default)]
+struct CircleSearch<'t> {
+    /// Each waits for the next one; the first is the first of all that are left.
+    path: Vec<&'t str>,
+    /// Where in the path they are.
+    places: HashMap<&'t str, usize>,
+}
+
+impl<'t> CircleSearch<'t> {
+    /// One of a circle, where each of those left waits for another: the one that is come to after
+    /// as many steps as are left. It is to be taken out of them.
+    fn one_in_circle(&mut self, left: &Renames<'t>) -> Option<&'t str> {
+        // None goes before the one it waits for, but for what was found here.
+        let gone = self.path.iter().rev().take_while(|old| !left.contains_key(*old)).count();
+        self.cut(self.path.len() - gone);
+        loop {
+            let next = match self.path.last() {
+                Some(last) => *left.get(last)?.after.first()?,
+                None => *left.keys().next()?,
+            };
+            if let Some(&start) = self.places.get(next) {
+                let at = start + (left.len() - start) % (self.path.len() - start);
+                let found = self.path.get(at).copied();
+                self.cut(at);
+                return found;
+            }
+            self.places.insert(next, self.path.len());
+            self.path.push(next);
+        }
+    }
+
+    /// Leaves only so many steps of the path.
+    fn cut(&mut self, len: usize) {
+        for old in self.path.drain(len..) {
+            self.places.remove(old);
+        }
     }
 }
 
-/// One of those of which each waits for another of them.
-fn one_in_circle<'t>(left: &Renames<'t>) -> Option<&'t str> {
-    let mut at = *left.keys().next()?;
-    for _ in 0..left.len() {
-        at = left.get(at)?.after.iter().find(|old| left.contains_key(*old))?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: impl Iterator<Item = String>) -> Vec<MailboxName> {
+        names.map(|name| MailboxName::parse(&name).unwrap()).collect()
     }
-    Some(at)
+
+    /// Who shares mailboxes chooses what they are named: a row in which each waits for the next,
+    /// and for the last of it as many pairs that were exchanged.
+    #[test]
+    fn many_that_wait_for_each_other() {
+        const COUNT: usize = 5_000;
+        let mut row = names((0..COUNT).map(|n| format!("a{n:05}")));
+        row.extend(names(["b", "z"].map(str::to_owned).into_iter()));
+        // What was below `b` leaves it first, for where one of a pair was.
+        let below = names((0..COUNT).map(|n| format!("b/{n:05}")));
+        let left = names((0..COUNT).map(|n| format!("c{n:05}")));
+        let right = names((0..COUNT).map(|n| format!("d{n:05}")));
+        let places = names((0..COUNT).map(|n| format!("c{n:05}/x")));
+        let mut kept: Vec<Pair<'_>> = row.iter().zip(row.iter().skip(1)).collect();
+        kept.extend(below.iter().zip(&places));
+        kept.extend(left.iter().zip(&right));
+        kept.extend(right.iter().zip(&left));
+        let told = told(kept);
+        assert_eq!(told.apart.len(), COUNT);
+        assert_eq!(told.renamed.len(), 3 * COUNT + 1);
+        let is_in_row = |old: &&MailboxName| old.as_str() == "b" || old.as_str().starts_with('a');
+        let back = told.renamed.iter().map(|(old, _)| *old).filter(is_in_row);
+        assert!(back.eq(row.iter().rev().skip(1)), "a name is taken before it is left");
+    }
 }

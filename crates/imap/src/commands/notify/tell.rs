@@ -34,15 +34,17 @@ pub(crate) async fn tell_unasked(
             true => Updates::WithoutExpunge,
             false => Updates::All,
         };
+        let before = selected.known().clone();
         updates::tell(outlet, selected, *enabled, (which, OwnChange::Nothing), out).await?;
+        // Of much only the last piece is in `out` still, and that may be empty.
+        let is_news = !out.is_empty() || !Arc::ptr_eq(&before, selected.known());
+        drop(before);
         recent::keep(shared, state);
         let mut more = Vec::new();
         annotations::refresh(shared, state, *enabled, &mut more).await;
         arrivals::tell(shared, state, *enabled, notify.as_deref(), &mut more).await;
         // By itself it would say nothing new: each look finds what is held back of the mailbox.
-        if let Some(selected) =
-            state.selected_mut().filter(|_| !(out.is_empty() && more.is_empty()))
-        {
+        if let Some(selected) = state.selected_mut().filter(|_| is_news || !more.is_empty()) {
             selected.tell_modseq(*enabled, out);
         }
         out.append(&mut more);

@@ -287,9 +287,11 @@ impl<'t> Teller<'t> {
         }
     }
 
-    /// A mailbox is gone by whose name another is about to be told.
-    fn list_gone(&self, name: &MailboxName, out: &mut Vec<u8>) {
+    /// A mailbox is gone by whose name another is about to be told, though that was told before.
+    fn list_gone(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
         if self.asks_name(name.as_str(), self.is_subscribed(name)) {
+            self.listed.remove(name);
+            self.renamed.remove(name);
             push_list(out, &gone(name), None, self.enabled.dialect());
         }
     }
@@ -344,5 +346,47 @@ fn gone(name: &MailboxName) -> MailboxEntry {
         subscribed: false,
         has_children: false,
         rights: Rights::ALL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ids::AccountId;
+
+    use super::*;
+    use crate::types::MailboxFilter;
+
+    /// It was told because the subscription changed, and is another mailbox now.
+    #[test]
+    fn what_gave_way_is_told_of_again() {
+        let name = MailboxName::parse("Other Users/max@example.test/a").unwrap();
+        let now = MailboxEntry { subscribed: true, ..gone(&name) };
+        let tree = MailboxTree { entries: vec![now] };
+        let events = [NotifyEvent::MailboxName, NotifyEvent::SubscriptionChange];
+        let group = EventGroup {
+            filter: MailboxFilter::Subscribed,
+            events: events.into_iter().collect(),
+            fetch: Vec::new(),
+            is_unknown: false,
+        };
+        let groups = [group];
+        let mut teller = Teller::new(&tree, &groups, None, Enabled::default());
+        let subscribed =
+            Fact::SubscriptionChanged { name: name.as_str().to_owned(), subscribed: true };
+        let change = Change {
+            account: AccountId::new(1),
+            modseq: ModSeq::new(2),
+            collection: None,
+            fact: subscribed,
+        };
+        let mut out = Vec::new();
+        teller.look_at(&change, &HashSet::new(), &mut out);
+        teller.tell_turns(&[Turn::GaveWay(&name), Turn::Came(&name), Turn::Came(&name)], &mut out);
+        let line = |attributes| {
+            format!("* LIST ({attributes}) \"/\" \"Other Users/max@example.test/a\"\r\n")
+        };
+        let is = line("\\NonExistent \\Subscribed");
+        let expect = [is.clone(), line("\\NonExistent"), is].concat();
+        assert_eq!(String::from_utf8(out).unwrap(), expect);
     }
 }

@@ -156,7 +156,7 @@ const NEVER: [(&str, Act); 14] = [
         guest(case, tx)?.set_special_use(&mailbox_name("Box"), Some(SpecialUse::Flagged))
     }),
     ("subscribe", |case, tx| guest(case, tx)?.subscribe(&mailbox_name("Box"))),
-    ("unsubscribe", |case, tx| guest(case, tx)?.unsubscribe(&mailbox_name("Box"))),
+    ("unsubscribe", |case, tx| guest(case, tx)?.unsubscribe(&mailbox_name("Box")).map(drop)),
     ("deliver", |case, tx| guest(case, tx)?.deliver(&case.message, Delivery::default()).map(drop)),
     ("name", |case, tx| guest(case, tx)?.set_name("Max")),
     ("role", |case, tx| guest(case, tx)?.set_role(Role::Owner)),
