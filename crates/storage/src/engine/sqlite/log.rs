@@ -135,9 +135,10 @@ impl Log {
         }
     }
 
-    /// Overwrites the header of the log, without which SQLite takes it for empty. Else it would read
-    /// at the next start what is in the database already, or, where somebody put another database in
-    /// its place meanwhile, what never belonged to that one: nothing ties a log to its database.
+    /// Overwrites the header of the log, without which SQLite takes it for empty. Else it would
+    /// read at the next start what is in the database already, or, where somebody put another
+    /// database in its place meanwhile, what never belonged to that one: nothing ties a log to its
+    /// database.
     fn invalidate(&self) -> io::Result<()> {
         let log = OpenOptions::new().write(true).open(&self.path)?;
         log.write_all_at(&[0; HEADER], 0)?;
