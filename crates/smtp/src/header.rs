@@ -376,7 +376,9 @@ mod tests {
 
     #[test]
     fn who_sent_a_message_again_last_is_found() {
-        let cases: &[(&str, Option<(&[&str], &[&str])>)] = &[
+        // The authors and the senders.
+        type Named<'n> = (&'n [&'n str], &'n [&'n str]);
+        let cases: &[(&str, Option<Named<'_>>)] = &[
             ("From: a@b\r\n", None),
             ("Resent-To: a@b\r\nFrom: c@d\r\n", None),
             ("Resent-From: nobody\r\nFrom: c@d\r\n", None),
