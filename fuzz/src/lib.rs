@@ -25,7 +25,7 @@ use ical::{
 use imap::mutf7;
 use imap::parse::{Dialect, Framer, Step, parse_command, parse_section, parse_sequence_set};
 use imap::render::{render_rejection, sequence_set};
-use imap::url::{ImapUrl, expire_secs};
+use imap::url::ImapUrl;
 use managesieve::parse::{Frame, Word, literal_size, without_literal};
 use message::{Keys, KeysView, Limits, PartIndex, Summary, decode_part, searchable_text};
 use pop3::DotStuffing;
@@ -143,7 +143,7 @@ pub fn imap_url(input: &[u8]) {
     let Some(url) = std::str::from_utf8(input).ok().and_then(ImapUrl::parse) else { return };
     let written = url.to_string();
     if let Some(date) = url.url_auth.as_ref().and_then(|auth| auth.expire.as_deref()) {
-        assert!(expire_secs(date).is_some(), "{date}");
+        assert!(message::date::parse_rfc3339(date.as_bytes()).is_some(), "{date}");
     }
     // What is written may be escaped where it was not, and so be longer than a URL may be.
     if let Some(again) = ImapUrl::parse(&written) {

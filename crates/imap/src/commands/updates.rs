@@ -49,19 +49,22 @@ impl Outlet<'_> {
 }
 
 /// Tells what changed and may be told now, `own` excepted; what remains is in `out`, behind what
-/// was there.
+/// was there. Whether there was anything to tell.
 pub(crate) async fn tell(
     outlet: &mut Outlet<'_>,
     selected: &mut Selected,
     enabled: Enabled,
     (which, own): (Updates, OwnChange),
     out: &mut Vec<u8>,
-) -> Result<()> {
+) -> Result<bool> {
+    let before = out.len();
     selected.tell_updates(which, enabled, own, out);
+    let mut has_told = false;
     while selected.tell_changed(enabled, out) {
         outlet.send(out).await?;
+        has_told = true;
     }
-    Ok(())
+    Ok(has_told || out.len() > before)
 }
 
 impl Ctx<'_> {
@@ -76,6 +79,7 @@ impl Ctx<'_> {
         let Self { connection, ending, state, enabled, .. } = self;
         let selected = state.selected_mut();
         let selected = selected.ok_or(CommandError::Bad("Select a mailbox first"))?;
-        tell(&mut Outlet { connection, ending }, selected, **enabled, (which, own), out).await
+        tell(&mut Outlet { connection, ending }, selected, **enabled, (which, own), out).await?;
+        Ok(())
     }
 }

@@ -278,7 +278,8 @@ impl transcript::Scene for Scene {
 /// Sends a command and reads all of its answer, and not a byte more.
 pub(crate) async fn ask(stream: &mut DuplexStream, command: &str) {
     stream.write_all(format!("fixture {command}\r\n").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
+    // The end of the line before, where the answer is the first line of all.
+    let mut answer = b"\r\n".to_vec();
     loop {
         let mut byte = [0];
         stream.read_exact(&mut byte).await.unwrap();

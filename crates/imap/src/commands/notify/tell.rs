@@ -34,11 +34,8 @@ pub(crate) async fn tell_unasked(
             true => Updates::WithoutExpunge,
             false => Updates::All,
         };
-        let before = selected.known().clone();
-        updates::tell(outlet, selected, *enabled, (which, OwnChange::Nothing), out).await?;
-        // Of much only the last piece is in `out` still, and that may be empty.
-        let is_news = !out.is_empty() || !Arc::ptr_eq(&before, selected.known());
-        drop(before);
+        let what = (which, OwnChange::Nothing);
+        let is_news = updates::tell(outlet, selected, *enabled, what, out).await?;
         recent::keep(shared, state);
         let mut more = Vec::new();
         annotations::refresh(shared, state, *enabled, &mut more).await;
