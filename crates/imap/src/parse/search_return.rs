@@ -81,6 +81,5 @@ pub(super) fn partial_range(c: &mut Cursor<'_>) -> Parsed<PartialRange> {
         return Err(ParseError::Syntax("a range counts from one end only"));
     }
     let other = c.nz_number()?.get();
-    let (low, high, is_reversed) = (one.min(other), one.max(other), one > other);
-    Ok(PartialRange { low, high, from_end, is_reversed })
+    Ok(PartialRange { low: one.min(other), high: one.max(other), from_end })
 }

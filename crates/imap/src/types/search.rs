@@ -206,8 +206,6 @@ pub struct PartialRange {
     pub high: u32,
     /// Whether -1 is the last result and so on.
     pub from_end: bool,
-    /// Whether the client wrote the other end first.
-    pub is_reversed: bool,
 }
 
 impl PartialRange {
@@ -298,7 +296,7 @@ mod tests {
             (1, u32::MAX, false, 0, 0..0),
             (1, u32::MAX, true, 0, 0..0),
         ] {
-            let range = PartialRange { low, high, from_end, is_reversed: false };
+            let range = PartialRange { low, high, from_end };
             assert_eq!(range.positions(len), expect, "{range:?} of {len}");
         }
     }

@@ -430,8 +430,7 @@ fn parts_of_a_fetch() {
     for (text, low, high, from_end) in
         [("1:100", 1, 100, false), ("-1:-30", 1, 30, true), ("5:1", 1, 5, false)]
     {
-        let is_reversed = text == "5:1";
-        let expect = Some(PartialRange { low, high, from_end, is_reversed });
+        let expect = Some(PartialRange { low, high, from_end });
         let line = format!("a UID FETCH 25900:26600 (UID FLAGS) (PARTIAL {text})");
         assert!(matches!(command(&line), Command::Fetch(args) if args.partial == expect), "{line}");
     }
@@ -578,8 +577,8 @@ fn sorting_and_threading() {
         ),
     );
     let part = |first: u32, last: u32, from_end| {
-        let (low, high, is_reversed) = (first.min(last), first.max(last), first > last);
-        let partial = Some(PartialRange { low, high, from_end, is_reversed });
+        let (low, high) = (first.min(last), first.max(last));
+        let partial = Some(PartialRange { low, high, from_end });
         Some(SearchReturn { partial, count: true, ..Default::default() })
     };
     for (text, returns) in [
