@@ -66,15 +66,34 @@ impl Queue {
     }
 
     /// Queues a write, waiting for room and for a place.
-    pub(super) async fn submit(&self, mut submission: Submission) -> Result<()> {
-        let sender = self.lock().clone().ok_or_else(closed)?;
+    pub(super) async fn submit(&self, submission: Submission) -> Result<()> {
+        let submission = self.enter(submission).await?;
+        self.send(submission).await
+    }
+
+    /// Gives a write room, waiting for it.
+    pub(super) async fn enter(&self, mut submission: Submission) -> Result<Submission> {
+        if self.lock().is_none() {
+            return Err(closed());
+        }
         self.statistics.queued();
         let units = self.units_of(&submission.messages);
         if units > 0 {
             let room = self.room.clone().acquire_many_owned(units).await.map_err(|_| closed())?;
             submission.room = Some(Room::new(room, self.statistics.clone()));
         }
+        Ok(submission)
+    }
+
+    /// Queues a write that has room, waiting for a place.
+    pub(super) async fn send(&self, submission: Submission) -> Result<()> {
+        let sender = self.lock().clone().ok_or_else(closed)?;
         sender.send(submission).await.map_err(|_| closed())
+    }
+
+    /// Whether no write waits in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().as_ref().is_none_or(|sender| sender.capacity() == sender.max_capacity())
     }
 
     /// [`submit`](Self::submit) for threads.

@@ -11,7 +11,8 @@ use crate::{AccountTx, Committed, PreparedMessage, Result, StorageError, WriteTx
 
 impl Store {
     /// A unit of work: all of it or nothing. Completes when it is on stable storage, in every
-    /// view, and published. The closure runs on a storage thread and has no effect outside `tx`.
+    /// view, and published. The closure runs on a storage thread, or on the caller's where nobody
+    /// else writes, and has no effect outside `tx`.
     ///
     /// # Errors
     /// What the closure returned; [`StorageError::Unavailable`] where the commit failed.

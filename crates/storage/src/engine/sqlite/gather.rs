@@ -61,6 +61,11 @@ impl Gathering {
         }
     }
 
+    /// Whether the last batch was of one, and nobody came meanwhile.
+    pub(super) fn is_alone(&self) -> bool {
+        self.expected <= 1
+    }
+
     /// How long those who are missing are waited for.
     fn patience(&self) -> Duration {
         match self.trial.waits {

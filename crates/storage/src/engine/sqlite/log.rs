@@ -12,17 +12,18 @@
 //! The log's file stays when the store is closed: to sync one that is written over takes half the
 //! time of one that gets longer (95 µs to 175 on ext4 without a journal).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::log_room::{FRAME, LogRoom};
-use super::open::{configure, database_path, log_path};
+use super::open::{configure, database_path};
+use crate::engine::join;
 use crate::sql::sqlite::error;
 use crate::{Result, Settings, StorageError};
 
@@ -49,8 +50,10 @@ const WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Log {
     copier: SyncSender<()>,
     copied: Receiver<()>,
+    thread: JoinHandle<()>,
     room: Option<LogRoom>,
-    path: PathBuf,
+    /// The file itself, whatever is at its path meanwhile.
+    file: File,
 }
 
 /// How long the log is, in pages, and how much of it is in the database already.
@@ -62,13 +65,16 @@ struct Length {
 }
 
 impl Log {
-    /// Starts the thread that copies; it ends with the value.
+    /// Starts the thread that copies; it ends with the value. The database is open, and with it
+    /// its log.
     pub(super) fn start(settings: &Settings) -> Result<Self> {
         let connection = Connection::open(database_path(settings)).map_err(error)?;
         configure(&connection)?;
+        let file = open_log(&connection)
+            .map_err(|cause| StorageError::of_io("the write-ahead log", &cause))?;
         let (copier, asked) = sync_channel(1);
         let (done, copied) = sync_channel(1);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("storage-log".to_owned())
             .spawn(move || {
                 while asked.recv().is_ok() {
@@ -78,10 +84,9 @@ impl Log {
                 }
             })
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
-        let path = log_path(settings);
-        let room = LogRoom::open(&path, LENGTH_MAX.unsigned_abs());
+        let room = LogRoom::behind(&file, LENGTH_MAX.unsigned_abs());
         let room = room.inspect_err(no_room).ok().flatten();
-        Ok(Self { copier, copied, room, path })
+        Ok(Self { copier, copied, thread, room, file })
     }
 
     /// Called after each commit: has the log copied and begun anew when it has grown.
@@ -122,28 +127,44 @@ impl Log {
 
     /// Nothing more will be written: all is copied into the database, and the log's file holds
     /// nothing that could be read again.
-    pub(super) fn finish(&self, connection: &Connection) {
-        if std::fs::metadata(&self.path).is_ok_and(|log| log.len() > KEPT_MAX) {
-            run(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-            return;
-        }
-        let rest = run(connection, "PRAGMA wal_checkpoint(RESTART)");
-        if rest.is_some_and(|log| !log.is_busy && log.copied == log.pages) {
-            let _ = self.invalidate().inspect_err(
-                |cause| tracing::warn!(%cause, "the write-ahead log is read at the next start"),
+    pub(super) fn finish(self, connection: &Connection) {
+        // While a copy is under way another is refused at once.
+        drop(self.copier);
+        join(self.thread);
+        let is_kept = self.file.metadata().is_ok_and(|log| log.len() <= KEPT_MAX);
+        let rest = match is_kept {
+            true => run(connection, "PRAGMA wal_checkpoint(RESTART)"),
+            false => run(connection, "PRAGMA wal_checkpoint(TRUNCATE)"),
+        };
+        let is_copied = rest.is_some_and(|log| !log.is_busy && log.copied == log.pages);
+        let emptied = match (is_copied, is_kept) {
+            (true, true) => invalidate(&self.file),
+            (true, false) => Ok(()),
+            (false, _) => Err(io::Error::other("somebody reads still")),
+        };
+        if let Err(cause) = emptied {
+            tracing::warn!(
+                %cause,
+                "the write-ahead log is part of the database until the next start: both belong \
+                 together in a copy"
             );
         }
     }
+}
 
-    /// Overwrites the header of the log, without which SQLite takes it for empty. Else it would
-    /// read at the next start what is in the database already, or, where somebody put another
-    /// database in its place meanwhile, what never belonged to that one: nothing ties a log to its
-    /// database.
-    fn invalidate(&self) -> io::Result<()> {
-        let log = OpenOptions::new().write(true).open(&self.path)?;
-        log.write_all_at(&[0; HEADER], 0)?;
-        log.sync_all()
-    }
+/// The log of the database that `connection` has open. SQLite looks behind links for where a
+/// database is, and has the log beside that.
+fn open_log(connection: &Connection) -> io::Result<File> {
+    let database = connection.path().unwrap_or_default();
+    OpenOptions::new().read(true).write(true).open(format!("{database}-wal"))
+}
+
+/// Overwrites the header of the log, without which SQLite takes it for empty. Else it would read at
+/// the next start what is in the database already, or, where somebody put another database in its
+/// place meanwhile, what never belonged to that one: nothing ties a log to its database.
+fn invalidate(log: &File) -> io::Result<()> {
+    log.write_all_at(&[0; HEADER], 0)?;
+    log.sync_all()
 }
 
 fn no_room(cause: &io::Error) {

@@ -10,7 +10,7 @@
 //! On ext4 without a journal a longer file costs next to nothing, and to write it twice costs a
 //! seventh of the commits: there SQLite does as it likes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -34,14 +34,12 @@ pub(super) struct LogRoom {
 }
 
 impl LogRoom {
-    /// The room behind the log at `path`, up to a length of `pages_max`; `None` where it is worth
-    /// nothing.
-    pub(super) fn open(path: &Path, pages_max: u64) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new().write(true).open(path)?;
-        if is_without_journal(file.metadata()?.dev(), Path::new("/sys")) {
+    /// The room behind this log, up to a length of `pages_max`; `None` where it is worth nothing.
+    pub(super) fn behind(log: &File, pages_max: u64) -> io::Result<Option<Self>> {
+        if is_without_journal(log.metadata()?.dev(), Path::new("/sys")) {
             return Ok(None);
         }
-        Ok(Some(Self::of(file, pages_max)))
+        Ok(Some(Self::of(log.try_clone()?, pages_max)))
     }
 
     pub(super) fn of(file: File, pages_max: u64) -> Self {

@@ -1,4 +1,4 @@
-//! SQLite: one writer thread whose commits many jobs share, and a pool of connections to read.
+//! SQLite: one writer whose commits many jobs share, and a pool of connections to read.
 //!
 //! While one commit waits for the disk, further jobs queue; the next commit takes them all. So
 //! the cost of durability is shared by whoever writes at the same time.
@@ -8,6 +8,7 @@ mod log;
 mod log_room;
 mod open;
 mod pack_sync;
+mod turn;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 
 use self::log::Log;
 use self::open::{open_reader, open_unmapped};
+use self::turn::Turn;
 use self::writer::Writer;
 use super::pool::{Lease, Pool};
 use super::queue::Queue;
@@ -29,7 +31,8 @@ pub(crate) use self::open::open_writer;
 /// The embedded engine.
 pub(crate) struct SqliteEngine {
     queue: Queue,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    turn: Arc<Turn>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     readers: Pool<Connection>,
     /// Connections that map no file into memory and keep a small cache.
     unmapped: Pool<Connection>,
@@ -41,14 +44,16 @@ impl SqliteEngine {
     pub(crate) fn start(connection: Connection, shared: Arc<Shared>) -> Result<Self> {
         let (queue, jobs) = Queue::new(&shared.settings, shared.statistics.clone());
         let log = Log::start(&shared.settings)?;
-        let writer = Writer::new(connection, log, shared.clone());
+        let turn = Arc::new(Turn::new(Writer::new(connection, log, shared.clone())));
+        let writing = turn.clone();
         let handle = std::thread::Builder::new()
             .name("storage-writer".to_owned())
-            .spawn(move || writer.run(jobs))
+            .spawn(move || writing.run(jobs))
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
         Ok(Self {
             queue,
-            writer: Mutex::new(Some(handle)),
+            turn,
+            thread: Mutex::new(Some(handle)),
             readers: Pool::new(shared.settings.readers),
             unmapped: Pool::new(shared.settings.readers),
             shared,
@@ -58,7 +63,13 @@ impl SqliteEngine {
 
 impl Engine for SqliteEngine {
     fn submit(&self, submission: Submission) -> SubmitFuture<'_> {
-        Box::pin(self.queue.submit(submission))
+        Box::pin(async {
+            let submission = self.queue.enter(submission).await?;
+            match self.turn.write_here(&self.queue, submission) {
+                Some(submission) => self.queue.send(submission).await,
+                None => Ok(()),
+            }
+        })
     }
 
     fn submit_blocking(&self, submission: Submission) -> Result<()> {
@@ -77,11 +88,12 @@ impl Engine for SqliteEngine {
 
     fn close(&self) {
         self.queue.close();
-        if let Some(writer) = lock(&self.writer).take() {
-            join(writer);
-        }
+        // Whoever reads keeps the writer from emptying the log.
         self.readers.close();
         self.unmapped.close();
+        if let Some(thread) = lock(&self.thread).take() {
+            join(thread);
+        }
     }
 }
 

@@ -22,11 +22,6 @@ pub(super) fn database_path(settings: &Settings) -> PathBuf {
     settings.data_dir.join("posthorn.db")
 }
 
-/// Beside it, as SQLite names it.
-pub(super) fn log_path(settings: &Settings) -> PathBuf {
-    settings.data_dir.join("posthorn.db-wal")
-}
-
 /// Opens the database, brings its schema up to date.
 pub(crate) fn open_writer(settings: &Settings) -> Result<Connection> {
     let connection = Connection::open(database_path(settings)).map_err(error)?;

@@ -1,5 +1,7 @@
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -421,6 +423,101 @@ fn the_file_of_the_log_stays_and_what_it_held_is_not_read_again() {
         std::fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
     }
     assert_eq!(count_blobs(&open(after.path())), 60);
+}
+
+/// The copy that is under way when the store is closed is waited for.
+#[test]
+fn a_log_that_is_being_copied_is_empty_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let written = store.write_blocking("test", move |tx| {
+        let sql = "INSERT INTO blob (hash, size_bytes, stored_bytes, codec, place, data) \
+                   VALUES (?1, 1, 1, 0, 0, ?2)";
+        let bytes = vec![1; 20 << 20];
+        (0..3u8).try_for_each(|hash| {
+            tx.sql.execute(sql, &[Value::Bytes(&[hash]), Value::Bytes(&bytes)]).map(drop)
+        })
+    });
+    written.unwrap();
+    let database = folder.path().join("posthorn.db");
+    while std::fs::metadata(&database).unwrap().len() < 1 << 20 {
+        thread::yield_now();
+    }
+    store.close();
+    let log = std::fs::read(folder.path().join("posthorn.db-wal")).unwrap();
+    assert_eq!((log.len() > 60 << 20, &log[..32]), (true, &[0; 32][..]));
+}
+
+#[test]
+fn the_log_is_beside_what_a_link_leads_to() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (path, target) = (folder.path().join("posthorn.db"), elsewhere.path().join("posthorn.db"));
+    open(folder.path()).close();
+    std::fs::rename(&path, &target).unwrap();
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    std::fs::remove_file(folder.path().join("posthorn.db-wal")).unwrap();
+    let store = open(folder.path());
+    add_blobs(&store, 0..10, 64 << 10);
+    store.close();
+    let log = std::fs::read(elsewhere.path().join("posthorn.db-wal")).unwrap();
+    assert_eq!((log.len() > 10 << 16, &log[..32]), (true, &[0; 32][..]));
+}
+
+/// Somebody moves the directory of a daemon that runs, and puts another in its place.
+#[test]
+fn the_log_that_is_emptied_at_the_end_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    add_blobs(&store, 0..10, 64 << 10);
+    let (path, moved) = (folder.path().join("posthorn.db-wal"), folder.path().join("moved"));
+    std::fs::rename(&path, &moved).unwrap();
+    std::fs::write(&path, [1; 64]).unwrap();
+    store.close();
+    assert_eq!(std::fs::read(&path).unwrap(), [1; 64]);
+    assert_eq!(std::fs::read(&moved).unwrap()[..32], [0; 32]);
+}
+
+/// On a runtime that can do without a thread, who writes alone writes there; in company all wait
+/// for the thread that writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_alone_writes_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let thread_of_a_write = |_: &mut WriteTx<'_>| Ok(thread::current().id());
+    let here = thread::current().id();
+    assert_eq!(store.write("test", thread_of_a_write).await.unwrap().value, here);
+    let held = hold(&store);
+    let mut one = pin!(store.write("test", thread_of_a_write));
+    let mut other = pin!(store.write("test", thread_of_a_write));
+    let wait = std::future::poll_fn(|cx| {
+        Poll::Ready(one.as_mut().poll(cx).is_pending() && other.as_mut().poll(cx).is_pending())
+    });
+    assert!(wait.await);
+    drop(held);
+    let (one, other) = (one.await.unwrap().value, other.await.unwrap().value);
+    assert_eq!((one != here, one), (true, other));
+    // The last was not alone; this one is.
+    assert_eq!(store.write("test", thread_of_a_write).await.unwrap().value, one);
+    // It may be told of its outcome before the writer is free again.
+    while store.write("test", thread_of_a_write).await.unwrap().value != here {}
+    store.close();
+    assert!(store.write("test", thread_of_a_write).await.is_err(), "nobody writes any more");
+}
+
+/// What panics is one write; the next writes all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_panics_where_it_is_ends_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let panics = store.write("test", |tx| -> Result<()> {
+        tx.create_domain("lost.test")?;
+        panic!("on purpose")
+    });
+    assert!(matches!(panics.await, Err(StorageError::Internal(_))));
+    let written = store.write("test", |tx| tx.create_domain("kept.test")).await;
+    written.unwrap();
+    let domains = store.read_blocking(|tx| tx.list_domains()).unwrap();
+    assert_eq!(domains.len(), 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The one thread that writes: takes all jobs that wait, runs them in one transaction, commits.
+//! The one who writes: takes all jobs that wait, runs them in one transaction, commits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub(super) struct Writer {
     connection: Connection,
     log: Log,
     packs: PackSync,
+    gathering: Gathering,
     shared: Arc<Shared>,
 }
 
@@ -77,22 +78,37 @@ enum Ran {
 impl Writer {
     pub(super) fn new(connection: Connection, log: Log, shared: Arc<Shared>) -> Self {
         let packs = PackSync::start(shared.blobs.clone());
-        Self { connection, log, packs, shared }
+        Self { connection, log, packs, gathering: Gathering::default(), shared }
     }
 
-    /// Writes until the queue is closed and empty.
-    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Submission>) {
-        let mut gathering = Gathering::default();
-        while let Some(first) = jobs.blocking_recv() {
-            let waiting = gathering.take(first, &mut jobs, self.shared.settings.batch_max);
-            let taken = waiting.len();
-            self.shared.statistics.taken(taken);
-            let started = Instant::now();
-            self.commit(waiting);
-            let now = Instant::now();
-            gathering.learn(taken, now.duration_since(started), jobs.len(), now);
-            self.log.tend(&self.connection);
-        }
+    /// Whether whoever wrote last was the only one who wanted to.
+    pub(super) fn is_alone(&self) -> bool {
+        self.gathering.is_alone()
+    }
+
+    /// Writes `first` and what waits behind it, in one commit.
+    pub(super) fn write_all(&mut self, first: Submission, jobs: &mut mpsc::Receiver<Submission>) {
+        let waiting = self.gathering.take(first, jobs, self.shared.settings.batch_max);
+        self.write_batch(waiting, || jobs.len());
+    }
+
+    /// Writes a batch; `queued` tells how many jobs came meanwhile.
+    pub(super) fn write_batch(
+        &mut self,
+        waiting: VecDeque<Submission>,
+        queued: impl FnOnce() -> usize,
+    ) {
+        let taken = waiting.len();
+        self.shared.statistics.taken(taken);
+        let started = Instant::now();
+        self.commit(waiting);
+        let now = Instant::now();
+        self.gathering.learn(taken, now.duration_since(started), queued(), now);
+        self.log.tend(&self.connection);
+    }
+
+    /// Nothing more will be written.
+    pub(super) fn finish(self) {
         self.log.finish(&self.connection);
     }
 
