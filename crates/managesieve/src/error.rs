@@ -53,6 +53,8 @@ pub(crate) enum Farewell {
     TooManyErrors,
     /// A line or literal beyond every bound.
     Endless,
+    /// More came with STARTTLS, which whoever is between may have put there (RFC 5804 §2.2).
+    Injected,
     /// Nothing came for too long, or nobody signed in.
     Silent,
 }
@@ -122,6 +124,7 @@ impl Farewell {
             Self::TooFast => (Some(Code::TryLater), "Too many commands, slow down"),
             Self::TooManyErrors => (None, "Too many errors"),
             Self::Endless => (Some(Code::QuotaMaxSize), "Too much to read"),
+            Self::Injected => (None, "Nothing may come before the handshake"),
             Self::Silent => (None, "Nothing came for too long"),
         };
         Answer::Bye(code, text.to_owned())

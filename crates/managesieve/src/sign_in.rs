@@ -6,7 +6,7 @@ use sasl::wire::{self, RESPONSE_BYTES_MAX};
 use storage::ValueListName;
 use tokio::time::Instant;
 
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Farewell, Result};
 use crate::parse::{Frame, SyntaxError, Word, literal_size, without_literal};
 use crate::render::{Code, response, string};
 use crate::server::{Reply, Session};
@@ -68,6 +68,9 @@ impl Session {
             let active = self.connection.is_tls();
             let text = if active { "TLS is active already" } else { "TLS is not offered" };
             return Err(CommandError::Refused(None, text));
+        }
+        if !self.connection.look_ahead().is_empty() {
+            return Err(CommandError::Ended(Farewell::Injected));
         }
         self.push(|out| response("OK", None, "Begin TLS negotiation", out));
         self.connection.start_tls().await?;

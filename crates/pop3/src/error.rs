@@ -67,6 +67,8 @@ pub(crate) enum Farewell {
     TooManyErrors,
     /// A line without an end.
     EndlessLine,
+    /// More came with STLS, which whoever is between may have put there (RFC 3207 §4.2).
+    Injected,
     /// Nothing came for too long, or nobody signed in. RFC 1939 §3: the connection is closed
     /// without a response.
     Silent,
@@ -157,6 +159,7 @@ impl Farewell {
             Self::TooFast => (None, "Too many commands before sign-in"),
             Self::TooManyErrors => (None, "Too many errors before sign-in"),
             Self::EndlessLine => (None, "Line has no end"),
+            Self::Injected => (None, "Nothing may come before the handshake"),
             Self::Silent => return Answer::Silence,
         };
         Answer::Bye(code, text.to_owned())

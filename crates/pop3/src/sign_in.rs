@@ -5,7 +5,7 @@ use sasl::wire::{self, RESPONSE_BYTES_MAX};
 use sasl::{Credentials, Password};
 
 use crate::capabilities;
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Farewell, Result};
 use crate::maildrop::Maildrop;
 use crate::reply::counted;
 use crate::server::{Reply, Session, State};
@@ -94,6 +94,9 @@ impl Session {
             let active = self.connection.is_tls();
             let text = if active { "TLS is active already" } else { "TLS is not offered" };
             return Err(CommandError::Refused(text));
+        }
+        if !self.connection.look_ahead().is_empty() {
+            return Err(CommandError::Ended(Farewell::Injected));
         }
         self.connection.push(b"+OK Begin TLS negotiation\r\n");
         self.connection.start_tls().await?;

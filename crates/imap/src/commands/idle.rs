@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::updates::Outlet;
 use super::{Ctx, Reply, annotations, arrivals, notify, recent, rights};
 use crate::error::{CommandError, Result};
-use crate::parse::Step;
+use crate::parse::{ParseError, Step};
 use crate::render::{self, Status};
 use crate::server::{IDLE_KEEPALIVE, next_step};
 use crate::session::{OwnChange, Selected, Updates};
@@ -30,9 +30,14 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
         // the continuation; the framer leaves what follows the line in the buffer.
         match next_step(ctx.connection, |input, framer| framer.advance_line(input), ctx.framer) {
             Step::Line(line) if line.eq_ignore_ascii_case(b"DONE") => return Ok(Reply::done()),
-            Step::Line(_) | Step::Refused(_) => {
+            Step::Line(line) => {
+                let error = ParseError::Syntax("Expected DONE");
+                if let Some(rejection) = ctx.framer.refuse_line(&line, error) {
+                    ctx.push(|out| render::render_rejection(out, &rejection));
+                }
                 return Err(CommandError::Bad("Expected DONE"));
             }
+            Step::Refused(_) => return Err(CommandError::Bad("Expected DONE")),
             Step::End(_) => return Err(CommandError::Bye("Too much data refused")),
             _ => {}
         }

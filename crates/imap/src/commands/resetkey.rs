@@ -16,7 +16,6 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ResetKeyArgs) -> Result<Reply> 
     if args.mechanisms.iter().any(|mechanism| mechanism != INTERNAL) {
         return Err(CommandError::Refused { code: None, text: "INTERNAL is the only mechanism" });
     }
-    ctx.enabled.speak_url_auth();
     let Some(name) = args.mailbox else {
         let remove = move |tx: &mut storage::WriteTx<'_>| tx.remove_url_keys(account);
         ctx.shared.store.write("imap resetkey", remove).await?;
@@ -31,6 +30,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ResetKeyArgs) -> Result<Reply> 
 }
 
 fn note_reset(ctx: &mut Ctx<'_>) {
+    ctx.enabled.speak_url_auth();
     if let Some(selected) = ctx.state.selected_mut() {
         selected.note_url_key_reset();
     }

@@ -10,6 +10,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     if !ctx.connection.can_start_tls() {
         return Err(CommandError::Bad("TLS is not offered here, or active already"));
     }
+    // RFC 3207 §4.2 says it of SMTP: who sends more with the command injects commands.
+    if !ctx.connection.look_ahead().is_empty() {
+        return Err(CommandError::Bye("Nothing may come before the handshake"));
+    }
     let tag = ctx.tag;
     ctx.push(|out| render::tagged(out, tag, Status::Ok, None, "Begin TLS negotiation now"));
     ctx.connection.start_tls().await?;

@@ -233,6 +233,25 @@ impl Framer {
         Step::Line(line)
     }
 
+    /// A line ([`Step::Line`]) is none that was waited for, but a command that announces a literal:
+    /// the command is refused, with what it announces, so that no text is taken for commands.
+    ///
+    /// The rejection is here where the client waits for an answer before it sends more, and else
+    /// comes at the end of the command, from [`Self::advance`].
+    pub fn refuse_line(&mut self, line: &[u8], error: ParseError) -> Option<Rejection> {
+        let announced = announced_literal(line).filter(|_| !inside_quotes(line))?;
+        self.frame.text.extend_from_slice(line);
+        self.refuse(error);
+        if announced.synchronising {
+            let rejection = self.rejection.take();
+            self.reset();
+            return rejection;
+        }
+        // Should it be too much to skip, the end of the line tells.
+        let _end = self.skip_literal(announced.size_bytes);
+        None
+    }
+
     fn line_bytes_max(&self) -> usize {
         if self.signed_in {
             self.limits.line_bytes_max

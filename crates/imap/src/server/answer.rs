@@ -134,11 +134,8 @@ impl Session {
         let mut out = Vec::new();
         let over = self.state.selected().is_some_and(Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
-        if let Err(error) = self.tell_news(expunges, &mut out).await {
-            let flow = self.refuse(tag, row, error, &mut out);
-            return self.send(&out, flow).await;
-        }
-        let flow = match result {
+        let told = self.tell_news(expunges, &mut out).await;
+        let mut flow = match result {
             Ok(reply) if reply.is_sent => {
                 self.count(row.name, "ok");
                 Flow::Continue
@@ -158,6 +155,12 @@ impl Session {
             }
             Err(error) => self.refuse(tag, row, error, &mut out),
         };
+        // Behind the tagged response: what was carried out has not failed by it.
+        if let Err(error) = told
+            && flow == Flow::Continue
+        {
+            flow = self.leave(error, &mut out);
+        }
         let flow = self.send(&out, flow).await;
         if over && flow == Flow::Continue {
             // The selected mailbox was deleted in another session: nothing sensible can be said
@@ -228,6 +231,19 @@ impl Session {
         };
         self.count(row.name, result);
         if result == "bye" { Flow::End } else { self.count_error() }
+    }
+
+    /// What changed could not be told: the session ends where it is to, and else hears of it with
+    /// the next command.
+    fn leave(&mut self, error: CommandError, out: &mut Vec<u8>) -> Flow {
+        match error.into_answer() {
+            Answer::Bye(text) => {
+                render::untagged(out, Status::Bye, None, &self.say(&text));
+                Flow::End
+            }
+            Answer::Silence => Flow::End,
+            Answer::Bad(..) | Answer::No(..) | Answer::BadUrl(_) => Flow::Continue,
+        }
     }
 
     /// Answers what is no command, or none that can be read.

@@ -197,7 +197,7 @@ async fn commands_injected_before_tls_end_the_connection() {
     listener.serve(Arc::new(service), &house.shutdown);
     for (wire, expect) in [
         (SIGN_IN, "NO (ENCRYPT-NEEDED) \"Sign-in needs TLS, say STARTTLS first\"\r\n"),
-        ("STARTTLS\r\nNOOP\r\n", "OK \"Begin TLS negotiation\"\r\n"),
+        ("STARTTLS\r\nNOOP\r\n", "BYE \"Nothing may come before the handshake\"\r\n"),
     ] {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream.write_all(wire.as_bytes()).await.unwrap();
