@@ -15,7 +15,7 @@ pub(crate) fn reset_key(c: &mut Cursor<'_>) -> Parsed<Command> {
     let mut mechanisms = Vec::new();
     while c.more() {
         c.sp()?;
-        check_count(c, mechanisms.len())?;
+        check_count(c, mechanisms.len(), "too many mechanisms")?;
         mechanisms.push(mechanism(c)?);
     }
     Ok(Command::ResetKey(ResetKeyArgs { mailbox, mechanisms }))
@@ -26,7 +26,7 @@ pub(crate) fn gen_url_auth(c: &mut Cursor<'_>) -> Parsed<Command> {
     let mut urls = Vec::new();
     loop {
         c.sp()?;
-        check_count(c, urls.len())?;
+        check_count(c, urls.len(), "too many URLs")?;
         let rump = c.astring_text()?;
         c.sp()?;
         urls.push(UrlToAuthorize { rump, mechanism: mechanism(c)? });
@@ -42,7 +42,7 @@ pub(crate) fn url_fetch(c: &mut Cursor<'_>) -> Parsed<Command> {
     let mut urls = Vec::new();
     loop {
         c.sp()?;
-        check_count(c, urls.len())?;
+        check_count(c, urls.len(), "too many URLs")?;
         urls.push(match c.eat(b'(') {
             true => url_with_parameters(c)?,
             false => UrlToFetch { url: c.astring_text()?, metadata: None },
@@ -80,9 +80,9 @@ fn url_with_parameters(c: &mut Cursor<'_>) -> Parsed<UrlToFetch> {
     Ok(UrlToFetch { url, metadata })
 }
 
-fn check_count(c: &Cursor<'_>, count: usize) -> Parsed<()> {
+fn check_count(c: &Cursor<'_>, count: usize, too_many: &'static str) -> Parsed<()> {
     match count >= c.limits.items_max {
-        true => Err(ParseError::TooMany("too many URLs")),
+        true => Err(ParseError::TooMany(too_many)),
         false => Ok(()),
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use ids::{Clock, Uid, UidSet};
 use message::flag::Flag;
-use storage::{AccountTx, Database, FlagChange, MailboxName};
+use storage::{AccountTx, AclChange, Database, FlagChange, MailboxName, Rights};
 use testkit::SeededRng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Client, Status};
 use crate::large;
-use crate::scene::{House, ask, settings_for_tests};
+use crate::scene::{House, ask, settings_for_tests, tagged_of};
 
 const CHANGES: usize = 200;
 const WATCH: &str = "NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge FlagChange)) \
@@ -70,6 +70,32 @@ async fn a_burst_is_caught_up_with() {
     learn(&mut known, &watcher);
     assert_eq!(known["Sent"], [80, 81]);
     assert!(!watcher.lines.iter().any(|line| line.contains("NOTIFICATIONOVERFLOW")));
+    assert_eq!(house.close().await, Vec::<String>::new());
+}
+
+/// RFC 5465 §3.1: what would be too expensive is refused, and nothing is watched then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mailboxes_of_so_many_accounts_are_watched_and_no_more() {
+    let house = House::build(Database::Sqlite).await;
+    let share = async |number: usize| {
+        let owner = house.add_account(&format!("owner{number}")).await;
+        let change = AclChange::Set(Rights::parse("lr").unwrap());
+        let write = house.store.write("fixture", move |tx| {
+            let inbox = tx.find_mailbox(owner, &MailboxName::inbox())?.unwrap().id;
+            tx.set_acl(owner, inbox, "julie@example.test", change)
+        });
+        write.await.unwrap();
+    };
+    for number in 1..64 {
+        share(number).await;
+    }
+    let mut stream = house.connect(settings_for_tests());
+    ask(&mut stream, "LOGIN julie@example.test \"right password\"").await;
+    let watch = "NOTIFY SET (subtree \"Other Users\" (MessageNew MessageExpunge))";
+    ask(&mut stream, watch).await;
+    share(64).await;
+    let refused = "fixture NO [NOTIFICATIONOVERFLOW] Mailboxes of too many accounts\r\n";
+    assert_eq!(tagged_of(&mut stream, watch).await, refused);
     assert_eq!(house.close().await, Vec::<String>::new());
 }
 

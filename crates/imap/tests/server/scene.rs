@@ -277,6 +277,12 @@ impl transcript::Scene for Scene {
 
 /// Sends a command and reads all of its answer, and not a byte more.
 pub(crate) async fn ask(stream: &mut DuplexStream, command: &str) {
+    let tagged = tagged_of(stream, command).await;
+    assert!(tagged.starts_with("fixture OK"), "{command}: {tagged}");
+}
+
+/// The tagged response to a command.
+pub(crate) async fn tagged_of(stream: &mut DuplexStream, command: &str) -> String {
     stream.write_all(format!("fixture {command}\r\n").as_bytes()).await.unwrap();
     // The end of the line before, where the answer is the first line of all.
     let mut answer = b"\r\n".to_vec();
@@ -288,9 +294,7 @@ pub(crate) async fn ask(stream: &mut DuplexStream, command: &str) {
         if byte[0] == b'\n'
             && let Some(at) = line_start
         {
-            let tagged = String::from_utf8_lossy(&answer[at + 2..]).into_owned();
-            assert!(tagged.starts_with("fixture OK"), "{command}: {tagged}");
-            return;
+            return String::from_utf8_lossy(&answer[at + 2..]).into_owned();
         }
     }
 }

@@ -153,6 +153,12 @@ fn depth_and_counts_are_bounded() {
         (format!("a SELECT {}\r\n", "a".repeat(4097)), "mailbox name too long"),
         (format!("a ENABLE{}\r\n", " a".repeat(65)), "too many capabilities"),
         (format!("a ID ({})\r\n", "\"a\" NIL ".repeat(31)), "too many ID fields"),
+        (format!("a URLFETCH{}\r\n", " x".repeat(257)), "too many URLs"),
+        (format!("a GENURLAUTH{}\r\n", " x INTERNAL".repeat(257)), "too many URLs"),
+        (format!("a RESETKEY INBOX{}\r\n", " INTERNAL".repeat(257)), "too many mechanisms"),
+        (format!("a APPEND INBOX CATENATE ({})\r\n", "URL x ".repeat(1001)), "too many parts"),
+        (format!("a NOTIFY SET{}\r\n", " (personal NONE)".repeat(257)), "too many event groups"),
+        (format!("a NOTIFY SET (personal ({}))\r\n", "MessageNew ".repeat(257)), "too many events"),
         (format!("a SELECT {}\r\n", "a".repeat(300_000)), "Command line too long"),
     ] {
         assert_eq!(reply(wire.as_bytes()), format!("a BAD [LIMIT] {expect}\r\n"));
