@@ -85,6 +85,7 @@ pub use directory::{
     SigningState, Withdrawn,
 };
 pub use dmarc_result::{DmarcCount, DmarcResult};
+pub use engine::Extent;
 pub use error::{LimitKind, Result, StorageError};
 pub use feed::{Lagged, Subscription};
 pub use greylist::{GreylistTimes, Greylisted, Triplet};

@@ -1,6 +1,6 @@
 //! CLOSE (RFC 9051 §6.4.1): expunges without a word, then unselects.
 
-use storage::StorageError;
+use storage::{Extent, StorageError};
 
 use super::notify::Left;
 use super::{Ctx, Reply};
@@ -16,7 +16,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     // What is expunged here is the client's own, and no news to it.
     let left = Left::of(selected);
     let mailbox = selected.known().mailbox();
-    match ctx.change_selected("imap close", move |tx| tx.expunge(mailbox, None)).await {
+    match ctx
+        .change_selected(("imap close", Extent::Any), move |tx| tx.expunge(mailbox, None))
+        .await
+    {
         // A mailbox deleted meanwhile is closed all the same; so is one from which this user may
         // not expunge (RFC 4314 §4).
         Ok(_)

@@ -1,7 +1,7 @@
 //! EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1), with HIGHESTMODSEQ (RFC 7162).
 
 use message::flag::SystemFlags;
-use storage::{Entry, Snapshot};
+use storage::{Entry, Extent, Snapshot};
 
 use super::{Ctx, Reply, ReplyCode, message_limit, require_writable, uids_of};
 use crate::error::{CommandError, Result};
@@ -31,7 +31,10 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, within: Option<SequenceSet>) -> Resul
             Some(uids_of(known, &seqs))
         }
     };
-    ctx.change_selected("imap expunge", move |tx| tx.expunge(mailbox, uids.as_ref())).await?;
+    ctx.change_selected(("imap expunge", Extent::Any), move |tx| {
+        tx.expunge(mailbox, uids.as_ref())
+    })
+    .await?;
     let enabled = *ctx.enabled;
     let mut out = Vec::new();
     ctx.tell_updates(Updates::All, OwnChange::Nothing, &mut out).await?;

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use storage::{AccountTx, Committed, Rights, StorageError};
+use storage::{AccountTx, Committed, Extent, Rights, StorageError};
 
 use super::Ctx;
 use super::progress::Progress;
@@ -84,7 +84,7 @@ impl Ctx<'_> {
     /// signed in.
     pub(super) async fn change_selected<T, F>(
         &mut self,
-        label: &'static str,
+        (label, extent): (&'static str, Extent),
         closure: F,
     ) -> Result<Committed<T>>
     where
@@ -94,7 +94,8 @@ impl Ctx<'_> {
         let actor = self.user()?.account;
         let owner = self.selected()?.tenure().owner;
         let store = self.shared.store.clone();
-        let write = store.write(label, move |tx| closure(&mut tx.account_as(owner, actor)?));
+        let write =
+            store.write_of(extent, label, move |tx| closure(&mut tx.account_as(owner, actor)?));
         let mut write = pin!(write);
         let committed = match self.wait_for(&Progress::default(), &mut write).await {
             Ok(written) => written?,

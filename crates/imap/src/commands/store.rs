@@ -5,7 +5,7 @@ pub(super) mod annotation;
 use std::sync::Arc;
 
 use ids::{ModSeq, Uid, UidSet};
-use storage::{Entry, FlagChange, Snapshot, Stored};
+use storage::{Entry, Extent, FlagChange, Snapshot, Stored};
 
 use super::{
     Ctx, Reply, ReplyCode, message_limit, numbers_of, own_modseq, require_writable, uids_of,
@@ -36,8 +36,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: StoreArgs) -> Result<Reply> {
         ctx.enable_condstore();
     }
     let (set, since, asked) = (uids.clone(), args.unchanged_since, change.clone());
+    let extent = Extent::of_flags(uids.len());
     let committed = ctx
-        .change_selected("imap store", move |tx| tx.store_flags(mailbox, &set, asked, since))
+        .change_selected(("imap store", extent), move |tx| {
+            tx.store_flags(mailbox, &set, asked, since)
+        })
         .await?;
     let own = own_modseq(&committed);
     let stored: Stored = committed.value;

@@ -92,6 +92,7 @@ pub(crate) struct Submission {
     /// Messages whose large blobs the job will name.
     pub(crate) messages: Vec<Arc<PreparedMessage>>,
     pub(crate) reach: Reach,
+    pub(crate) extent: Extent,
     /// Given by the queue.
     pub(crate) room: Option<Room>,
 }
@@ -102,7 +103,12 @@ impl Submission {
         messages: Vec<Arc<PreparedMessage>>,
         reach: Reach,
     ) -> Self {
-        Self { job, messages, reach, room: None }
+        Self { job, messages, reach, extent: Extent::Any, room: None }
+    }
+
+    /// The same, of so much work.
+    pub(crate) fn of_extent(self, extent: Extent) -> Self {
+        Self { extent, ..self }
     }
 }
 
@@ -113,6 +119,38 @@ pub(crate) enum Reach {
     All,
     /// Messages, objects and what is counted of them; no account, address or domain.
     Messages,
+}
+
+/// How much work a write is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Some rows, and done in about the time of the commit itself. It may be done where it is asked
+    /// for: whoever waits for it hears of nothing else meanwhile.
+    Brief,
+    /// However much.
+    Any,
+}
+
+impl Extent {
+    /// LIMIT: bytes and number of messages that are stored in a brief write.
+    const BRIEF_BYTES: u64 = 512 << 10;
+    const BRIEF_MESSAGES: usize = 16;
+
+    /// The work of storing `messages`.
+    pub(crate) fn of_messages(messages: &[Arc<PreparedMessage>]) -> Self {
+        let bytes: u64 = messages.iter().map(|message| message.memory_bytes()).sum();
+        match messages.len() <= Self::BRIEF_MESSAGES && bytes <= Self::BRIEF_BYTES {
+            true => Self::Brief,
+            false => Self::Any,
+        }
+    }
+
+    /// The work of changing flags of so many messages.
+    pub fn of_flags(messages: u64) -> Self {
+        /// LIMIT: messages changed in a brief write.
+        const BRIEF_FLAGS: u64 = 64;
+        if messages <= BRIEF_FLAGS { Self::Brief } else { Self::Any }
+    }
 }
 
 /// One engine. Object safe, so that a store is one type whatever runs below it.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use ids::AccountId;
 
 use super::{Store, blocking};
-use crate::engine::{Outcome, Reach, Submission, WriteJob, repeatable_job, write_job};
+use crate::engine::{Extent, Outcome, Reach, Submission, WriteJob, repeatable_job, write_job};
 use crate::{AccountTx, Committed, PreparedMessage, Result, StorageError, WriteTx};
 
 impl Store {
     /// A unit of work: all of it or nothing. Completes when it is on stable storage, in every
-    /// view, and published. The closure runs on a storage thread, or on the caller's where nobody
-    /// else writes, and has no effect outside `tx`.
+    /// view, and published. The closure runs on a storage thread, or on the caller's where it is
+    /// [brief](Extent::Brief) and nobody else writes, and has no effect outside `tx`.
     ///
     /// # Errors
     /// What the closure returned; [`StorageError::Unavailable`] where the commit failed.
@@ -22,6 +22,23 @@ impl Store {
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
         self.write_with(label, Vec::new(), closure).await
+    }
+
+    /// Like [`write`](Self::write), of which it is known how much work it is.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub async fn write_of<T, F>(
+        &self,
+        extent: Extent,
+        label: &'static str,
+        closure: F,
+    ) -> Result<Committed<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.submit((Reach::All, extent), label, Vec::new(), write_job(label, closure)).await
     }
 
     /// Like [`write`](Self::write) for a closure that stores `messages`: their large blobs are
@@ -39,7 +56,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        self.submit(Reach::All, label, messages, write_job(label, closure)).await
+        self.submit((Reach::All, Extent::Any), label, messages, write_job(label, closure)).await
     }
 
     /// Like [`write_with`](Self::write_with) for a closure that adds `messages` or changes objects,
@@ -57,12 +74,14 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        self.submit(Reach::Messages, label, messages, write_job(label, closure)).await
+        self.submit((Reach::Messages, Extent::Any), label, messages, write_job(label, closure))
+            .await
     }
 
     /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once,
     /// each time after all it did before was rolled back: so it shares the commit of others that
-    /// may at less cost than where each has to be rolled back by itself.
+    /// may at less cost than where each has to be rolled back by itself. What it does beside storing
+    /// `messages` is [brief](Extent::Brief).
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -76,7 +95,9 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        self.submit(Reach::Messages, label, messages, repeatable_job(label, closure)).await
+        let extent = Extent::of_messages(&messages);
+        let job = repeatable_job(label, closure);
+        self.submit((Reach::Messages, extent), label, messages, job).await
     }
 
     /// [`write_with`](Self::write_with) for threads. Not for async code.
@@ -201,7 +222,7 @@ impl Store {
 
     async fn submit<T>(
         &self,
-        reach: Reach,
+        (reach, extent): (Reach, Extent),
         label: &'static str,
         messages: Vec<Arc<PreparedMessage>>,
         (job, outcome): (Box<dyn WriteJob>, Outcome<T>),
@@ -213,7 +234,8 @@ impl Store {
             let (store, messages) = (self.clone(), messages.clone());
             blocking("upload", move || store.upload(&messages)).await?;
         }
-        self.inner.engine.submit(Submission::new(job, messages, reach)).await?;
+        let submission = Submission::new(job, messages, reach).of_extent(extent);
+        self.inner.engine.submit(submission).await?;
         outcome.await.map_err(|_| lost(label))?
     }
 

@@ -6,7 +6,7 @@
 
 use ids::UidSet;
 use message::flag::{Flags, SystemFlags};
-use storage::{Entry, FlagChange, Rights};
+use storage::{Entry, Extent, FlagChange, Rights};
 
 use super::response::{Plan, as_read};
 use crate::commands::{Ctx, own_modseq};
@@ -48,8 +48,11 @@ pub(super) async fn mark(ctx: &mut Ctx<'_>, read: UidSet) -> Result<()> {
     let before = ctx.selected()?.known().clone();
     let mailbox = before.mailbox();
     let (set, change) = (read.clone(), FlagChange::Add(seen()));
+    let extent = Extent::of_flags(read.len());
     let committed = ctx
-        .change_selected("imap fetch", move |tx| tx.store_flags(mailbox, &set, change, None))
+        .change_selected(("imap fetch", extent), move |tx| {
+            tx.store_flags(mailbox, &set, change, None)
+        })
         .await;
     let own = match committed {
         Ok(committed) => own_modseq(&committed),

@@ -1,6 +1,6 @@
 //! STORE with ANNOTATION and UID STORE with it (RFC 5257 §4.5).
 
-use storage::StorageError;
+use storage::{Extent, StorageError};
 
 use super::{modified, none_left};
 use crate::commands::annotations::changes_of;
@@ -26,7 +26,7 @@ pub(in crate::commands) async fn run(ctx: &mut Ctx<'_>, args: AnnotateArgs) -> R
     }
     let (set, since, changes) = (uids.clone(), args.unchanged_since, changes_of(args.values));
     let committed = ctx
-        .change_selected("imap store annotation", move |tx| {
+        .change_selected(("imap store annotation", Extent::Any), move |tx| {
             tx.store_annotations(mailbox, &set, &changes, since)
         })
         .await

@@ -47,7 +47,7 @@ impl Gathering {
     pub(super) fn take<J>(&mut self, first: J, jobs: &mut Receiver<J>, max: usize) -> VecDeque<J> {
         let mut batch = VecDeque::from([first]);
         let begun = Instant::now();
-        self.trial.begin(begun);
+        self.begin(begun);
         loop {
             while batch.len() < max
                 && let Ok(next) = jobs.try_recv()
@@ -59,6 +59,11 @@ impl Gathering {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// A batch is begun.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.trial.begin(now);
     }
 
     /// Whether the last batch was of one, and nobody came meanwhile.

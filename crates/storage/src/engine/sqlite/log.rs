@@ -12,9 +12,11 @@
 //! The log's file stays when the store is closed: to sync one that is written over takes half the
 //! time of one that gets longer (95 µs to 175 on ext4 without a journal).
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -70,7 +72,7 @@ impl Log {
     pub(super) fn start(settings: &Settings) -> Result<Self> {
         let connection = Connection::open(database_path(settings)).map_err(error)?;
         configure(&connection)?;
-        let file = open_log(&connection)
+        let file = open_log(&connection, &database_path(settings))
             .map_err(|cause| StorageError::of_io("the write-ahead log", &cause))?;
         let (copier, asked) = sync_channel(1);
         let (done, copied) = sync_channel(1);
@@ -91,11 +93,7 @@ impl Log {
 
     /// Called after each commit: has the log copied and begun anew when it has grown.
     pub(super) fn tend(&mut self, connection: &Connection) {
-        let Some(log) = run(connection, "PRAGMA wal_checkpoint(NOOP)") else { return };
-        self.make_room(log.pages);
-        if log.pages < PAGES_MAX {
-            return;
-        }
+        let Some(log) = self.grown(connection) else { return };
         let behind = log.pages - log.copied;
         if behind == 0 {
             // A reader still needs the log.
@@ -114,6 +112,25 @@ impl Log {
             // then, and only the log grows.
             let _ = self.copied.recv_timeout(WAIT);
         }
+    }
+
+    /// Called in the place of [`tend`](Self::tend) where somebody waits: the thread copies all, until
+    /// the log is so long that they have to wait.
+    pub(super) fn tend_beside(&mut self, connection: &Connection) {
+        let Some(log) = self.grown(connection) else { return };
+        if log.pages >= LENGTH_MAX {
+            self.tend(connection);
+        } else if log.copied < log.pages {
+            // A full channel means that a copy is asked for already.
+            let _ = self.copier.try_send(());
+        }
+    }
+
+    /// How long the log is, where it is long enough to be copied.
+    fn grown(&mut self, connection: &Connection) -> Option<Length> {
+        let log = run(connection, "PRAGMA wal_checkpoint(NOOP)")?;
+        self.make_room(log.pages);
+        (log.pages >= PAGES_MAX).then_some(log)
     }
 
     /// Once that fails, as on a full disk, the log grows as SQLite has it.
@@ -154,9 +171,11 @@ impl Log {
 
 /// The log of the database that `connection` has open. SQLite looks behind links for where a
 /// database is, and has the log beside that.
-fn open_log(connection: &Connection) -> io::Result<File> {
-    let database = connection.path().unwrap_or_default();
-    OpenOptions::new().read(true).write(true).open(format!("{database}-wal"))
+fn open_log(connection: &Connection, database: &Path) -> io::Result<File> {
+    // Where that is no text, there is no link before it.
+    let mut path = connection.path().map_or_else(|| database.into(), OsString::from);
+    path.push("-wal");
+    OpenOptions::new().read(true).write(true).open(path)
 }
 
 /// Overwrites the header of the log, without which SQLite takes it for empty. Else it would read at

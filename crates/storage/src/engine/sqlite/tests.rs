@@ -11,8 +11,8 @@ use super::log_room::LogRoom;
 use crate::sql::Value;
 use crate::testing::new_account;
 use crate::{
-    Append, Content, MailboxName, PreparedMessage, ReadTx, Result, Settings, StorageError, Store,
-    Want, WriteTx,
+    Append, Content, Extent, MailboxName, PreparedMessage, ReadTx, Result, Settings, StorageError,
+    Store, Want, WriteTx,
 };
 
 struct Noon;
@@ -485,10 +485,13 @@ async fn who_writes_alone_writes_where_they_are() {
     let store = open(folder.path());
     let thread_of_a_write = |_: &mut WriteTx<'_>| Ok(thread::current().id());
     let here = thread::current().id();
-    assert_eq!(store.write("test", thread_of_a_write).await.unwrap().value, here);
+    let brief = |closure| store.write_of(Extent::Brief, "test", closure);
+    assert_eq!(brief(thread_of_a_write).await.unwrap().value, here);
+    let other = store.write("test", thread_of_a_write).await.unwrap().value;
+    assert_ne!(other, here, "that may be much work");
     let held = hold(&store);
-    let mut one = pin!(store.write("test", thread_of_a_write));
-    let mut other = pin!(store.write("test", thread_of_a_write));
+    let mut one = pin!(brief(thread_of_a_write));
+    let mut other = pin!(brief(thread_of_a_write));
     let wait = std::future::poll_fn(|cx| {
         Poll::Ready(one.as_mut().poll(cx).is_pending() && other.as_mut().poll(cx).is_pending())
     });
@@ -497,11 +500,11 @@ async fn who_writes_alone_writes_where_they_are() {
     let (one, other) = (one.await.unwrap().value, other.await.unwrap().value);
     assert_eq!((one != here, one), (true, other));
     // The last was not alone; this one is.
-    assert_eq!(store.write("test", thread_of_a_write).await.unwrap().value, one);
+    assert_eq!(brief(thread_of_a_write).await.unwrap().value, one);
     // It may be told of its outcome before the writer is free again.
-    while store.write("test", thread_of_a_write).await.unwrap().value != here {}
+    while brief(thread_of_a_write).await.unwrap().value != here {}
     store.close();
-    assert!(store.write("test", thread_of_a_write).await.is_err(), "nobody writes any more");
+    assert!(brief(thread_of_a_write).await.is_err(), "nobody writes any more");
 }
 
 /// What panics is one write; the next writes all the same.
@@ -509,12 +512,12 @@ async fn who_writes_alone_writes_where_they_are() {
 async fn a_write_that_panics_where_it_is_ends_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let panics = store.write("test", |tx| -> Result<()> {
+    let panics = store.write_of(Extent::Brief, "test", |tx| -> Result<()> {
         tx.create_domain("lost.test")?;
         panic!("on purpose")
     });
     assert!(matches!(panics.await, Err(StorageError::Internal(_))));
-    let written = store.write("test", |tx| tx.create_domain("kept.test")).await;
+    let written = store.write_of(Extent::Brief, "test", |tx| tx.create_domain("kept.test")).await;
     written.unwrap();
     let domains = store.read_blocking(|tx| tx.list_domains()).unwrap();
     assert_eq!(domains.len(), 1);

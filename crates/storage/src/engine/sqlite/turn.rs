@@ -3,9 +3,9 @@
 //!
 //! To hand a job to a thread and to be told of its outcome takes two changes of thread, which are a
 //! seventh of what a small commit takes on a quick disk. That pays where the thread finds more to
-//! do than one job. Who writes alone does without.
+//! do than one job. Who writes alone, and little, does without.
 
-use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
@@ -13,8 +13,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 
 use super::writer::Writer;
-use crate::engine::Submission;
 use crate::engine::queue::Queue;
+use crate::engine::{Extent, Submission};
 
 /// The writer, of whom there is one.
 pub(super) struct Turn {
@@ -43,10 +43,11 @@ impl Turn {
         }
     }
 
-    /// Writes `submission` on this thread where nobody else writes or just did, and this thread may
-    /// be blocked; gives it back where it is to be queued.
+    /// Writes `submission` on this thread where it is brief, nobody else writes or just did, and
+    /// this thread may be blocked; gives it back where it is to be queued.
     pub(super) fn write_here(&self, queue: &Queue, submission: Submission) -> Option<Submission> {
-        if self.is_wanted.load(Ordering::SeqCst) || !queue.is_empty() || !may_block() {
+        let is_brief = submission.extent == Extent::Brief;
+        if !is_brief || self.is_wanted.load(Ordering::SeqCst) || !queue.is_empty() || !may_block() {
             return Some(submission);
         }
         let mut turn = match self.writer.try_lock() {
@@ -57,9 +58,20 @@ impl Turn {
             return Some(submission);
         };
         let queued = || usize::from(!queue.is_empty() || self.is_wanted.load(Ordering::SeqCst));
-        // The tasks of this thread go on elsewhere meanwhile.
-        tokio::task::block_in_place(|| writer.write_batch(VecDeque::from([submission]), queued));
-        None
+        let mut waiting = Some(submission);
+        // The tasks of this thread go on elsewhere meanwhile. Where the system has no thread for
+        // them, the runtime panics before anything was done.
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            tokio::task::block_in_place(|| {
+                if let Some(submission) = waiting.take() {
+                    writer.write_one(submission, queued);
+                }
+            });
+        }));
+        match written {
+            Err(panic) if waiting.is_none() => resume_unwind(panic),
+            _ => waiting,
+        }
     }
 
     /// Waits for the writer. None where a panic left it half way: nobody writes any more then.
@@ -68,8 +80,11 @@ impl Turn {
     }
 }
 
-/// Whether the runtime can do without the thread that asks.
+/// Whether the runtime can do without the thread that asks: it has others, even where all of those
+/// for blocking work are taken.
 fn may_block() -> bool {
-    Handle::try_current()
-        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+    Handle::try_current().is_ok_and(|runtime| {
+        runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+            && runtime.metrics().num_workers() > 1
+    })
 }
