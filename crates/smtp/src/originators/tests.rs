@@ -81,7 +81,7 @@ fn who_sent_a_message_again_last_is_found() {
     }
 }
 
-/// What a reader may see where there is no address is looked up, and nobody stops reading unnoticed.
+/// What a reader may see where there is no address is noted, and so is that reading stopped.
 #[test]
 fn what_cannot_be_read_is_doubted() {
     let routed = |count: usize| format!("<{}@a:bob@here.test>", "@a,".repeat(count));
