@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ids::{AccountId, Timestamp};
 use mailauth::srs;
-use message::{ListItem, Listed, address_list, header_fields};
+use message::{ListItem, Listed, address_list, header_fields, hidden_addresses};
 use responder::{DeliverBy, Redirect};
 use storage::{
     Address, Arrival, AuthorsElsewhere, Authorship, CalendarMail, Deadline, MailParameters,
@@ -70,7 +70,7 @@ pub(crate) async fn is_forged(
         return Ok(false);
     }
     // Who cannot be read is nobody's, and shown as somebody all the same.
-    if named.is_cut || named.unreadable.iter().any(|author| !before.unreadable.contains(author)) {
+    if named.is_cut() || named.unreadable.iter().any(|author| !before.unreadable.contains(author)) {
         return Ok(true);
     }
     let mut named = std::mem::take(&mut named.known);
@@ -88,24 +88,41 @@ pub(crate) async fn is_forged(
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Authors {
     known: Vec<Address>,
-    /// Those at a domain that are no addresses, as they are written.
+    /// Those at a domain that are no addresses, as they are written, and what is shown as one.
     unreadable: Vec<[Vec<u8>; 2]>,
-    /// There are more than are looked at.
-    is_cut: bool,
+    /// The values of fields that hold more than is looked at.
+    cut: Vec<Vec<u8>>,
+}
+
+impl Authors {
+    /// Whether there are more than are looked at.
+    fn is_cut(&self) -> bool {
+        !self.cut.is_empty() || self.known.len() + self.unreadable.len() > AUTHORS_MAX
+    }
+
+    fn add(&mut self, value: &[u8]) {
+        let items = address_list(value, AUTHORS_MAX + 1);
+        let is_cut = |item: &ListItem| matches!(item, ListItem::Mailbox(one) if one.is_cut());
+        if items.len() > AUTHORS_MAX || items.iter().any(is_cut) {
+            self.cut.push(value.to_vec());
+        }
+        let hidden = hidden_addresses(value, &items).into_iter();
+        self.unreadable.extend(hidden.map(|text| [text.into_bytes(), Vec::new()]));
+        for item in items {
+            let ListItem::Mailbox(one) = item else { continue };
+            match address(&one) {
+                Some(address) => self.known.push(address),
+                None if !one.host.is_empty() => self.unreadable.push([one.local, one.host]),
+                None => {}
+            }
+        }
+    }
 }
 
 fn authors(message: &[u8]) -> Authors {
     let mut authors = Authors::default();
     let fields = header_fields(message).filter(|field| field.is("From") || field.is("Sender"));
-    for item in fields.flat_map(|field| address_list(field.value, AUTHORS_MAX + 1)) {
-        let ListItem::Mailbox(one) = item else { continue };
-        match address(&one) {
-            Some(address) => authors.known.push(address),
-            None if !one.host.is_empty() => authors.unreadable.push([one.local, one.host]),
-            None => {}
-        }
-    }
-    authors.is_cut = authors.known.len() + authors.unreadable.len() > AUTHORS_MAX;
+    fields.for_each(|field| authors.add(field.value));
     authors
 }
 
@@ -296,6 +313,18 @@ mod tests {
     use storage::{ArrivalParameters, Placement};
 
     use super::*;
+
+    /// What stands behind what is looked at makes two fields different.
+    #[test]
+    fn authors_beyond_the_bounds_are_compared() {
+        let (many, long) = ("a,".repeat(101), "a.".repeat(1000));
+        for start in [many, format!("<{long}")] {
+            let of = |host: &str| authors(format!("From: {start}max@{host}>\r\n").as_bytes());
+            assert!(of("a.test").is_cut() && of("a.test") == of("a.test"));
+            assert_ne!(of("a.test"), of("b.test"));
+        }
+        assert!(!authors(b"From: a@b.test, (c) d@e.test\r\n").is_cut());
+    }
 
     /// RFC 8689 §4.1, RFC 3461 §5.2.7.3
     #[test]

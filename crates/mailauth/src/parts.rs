@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use message::{Field, ListItem, address_list, header_fields};
+use message::{Field, ListItem, address_list, header_fields, hidden_addresses};
 
 use crate::dns::domain_of;
 
@@ -55,6 +55,7 @@ impl<'a> Parts<'a> {
         for field in self.named("from") {
             let items = address_list(field.value, AUTHORS_MAX + 1);
             found.too_many |= items.len() > AUTHORS_MAX;
+            found.unreadable |= !hidden_addresses(field.value, &items).is_empty();
             for item in items {
                 let ListItem::Mailbox(listed) = item else { continue };
                 match std::str::from_utf8(&listed.host).ok().and_then(domain_of) {
@@ -96,6 +97,15 @@ mod tests {
         assert!(!authors.unreadable && !authors.too_many);
         let odd = Parts::of(b"From: root\r\n\r\n").unwrap().author_domains();
         assert!(odd.domains.is_empty() && odd.unreadable);
+        let quoted = Parts::of(b"From: \"a@b.example\"\r\n\r\n").unwrap().author_domains();
+        assert!(quoted.domains == ["b.example"] && !quoted.unreadable);
+        for hidden in ["(a@b.example", "=?utf-8?q?a=40b.example?=, c@d.example"] {
+            let message = format!("From: {hidden}\r\n\r\n");
+            assert!(Parts::of(message.as_bytes()).unwrap().author_domains().unreadable, "{hidden}");
+        }
+        let routed = format!("From: <{}@r.example:a@b.example>\r\n", "@r,".repeat(399));
+        let routed = Parts::of(routed.as_bytes()).unwrap().author_domains();
+        assert!(routed.domains == ["b.example"] && !routed.unreadable);
         assert!(Parts::of(&[b"X: ", [b'a'; HEADER_BYTES_MAX].as_slice()].concat()).is_none());
         assert_eq!(Parts::of(b"A: b\r\n").unwrap().body, b"");
     }

@@ -1,7 +1,7 @@
 //! The external mark of a message (R-ADDR-13), and whom it is from.
 
 use crate::address::Address;
-use crate::{ListItem, address_list, header_fields};
+use crate::{ListItem, address_list, header_fields, hidden_addresses};
 
 /// The field that says that a message is from outside. Only this server writes it.
 pub const EXTERNAL_FIELD: &str = "X-Posthorn-External";
@@ -10,11 +10,15 @@ pub const EXTERNAL_FIELD: &str = "X-Posthorn-External";
 const AUTHORS_MAX: usize = 50;
 
 /// The authors of a message (RFC 5322 §3.6.2), as mail programs read them; `None` where somebody
-/// at a domain is named by what is no address, or there are too many.
+/// at a domain is named by what is no address, or there are too many, groups counted.
 pub fn authors(message: &[u8]) -> Option<Vec<Address>> {
     let mut found = Vec::new();
     for field in header_fields(message).filter(|field| field.is("From")) {
-        for item in address_list(field.value, AUTHORS_MAX.saturating_add(1)) {
+        let items = address_list(field.value, AUTHORS_MAX.saturating_add(1));
+        if items.len() > AUTHORS_MAX || !hidden_addresses(field.value, &items).is_empty() {
+            return None;
+        }
+        for item in items {
             let ListItem::Mailbox(listed) = item else { continue };
             if listed.host.is_empty() {
                 continue;
@@ -69,6 +73,13 @@ mod tests {
         let long = format!("From: {}@b\r\n", "a".repeat(300));
         assert_eq!(authors(long.as_bytes()), None);
         assert_eq!(authors("From: a@b\r\n".repeat(51).as_bytes()), None);
+        // What programs show, and nobody looked at.
+        let groups = format!("From: {}a@b\r\n", "g:;".repeat(26));
+        for header in [groups.as_str(), "From: =?utf-8?q?c=40d?=, a@b\r\n", "From: (a@b\r\n"] {
+            assert_eq!(authors(header.as_bytes()), None, "{header}");
+        }
+        let quoted = authors(b"From: \"a@b\"\r\n").map(|all| all.first().map(Address::to_string));
+        assert_eq!(quoted, Some(Some("a@b".to_owned())));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub mod date;
 pub mod flag;
 pub mod xtext;
 
-pub use address_list::{Item as ListItem, Listed, address_list};
+pub use address_list::{Item as ListItem, Listed, address_list, hidden_addresses};
 pub use decoded_shape::{DecodedMeter, DecodedShape};
 pub use encoding::{Encoding, decode_part, decoded_len};
 pub use error::Error;

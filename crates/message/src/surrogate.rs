@@ -223,7 +223,12 @@ fn push_addresses(out: &mut Vec<u8>, name: &str, value: &[u8]) {
             }
             Item::GroupStart(name) => {
                 out.extend_from_slice(separator);
-                push_phrase(out, &decode_header_text(&name));
+                let name = decode_header_text(&name);
+                match name.is_empty() {
+                    // A line that begins with a colon would be no part of the field.
+                    true => out.extend_from_slice(b" \"\""),
+                    false => _ = push_phrase(out, &name),
+                }
                 out.push(b':');
                 separator = b"\r\n";
             }
@@ -241,7 +246,7 @@ fn push_mailbox(out: &mut Vec<u8>, listed: &Listed) {
     let is_plain = |text: &[u8]| text.iter().all(|byte| (b' '..=b'~').contains(byte));
     let is_atom =
         |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(byte);
-    if is_plain(&listed.local) && is_plain(&listed.host) {
+    if is_plain(&listed.local) && is_plain(&listed.host) && is_host(&listed.host) {
         let is_long = !name.is_empty() && push_phrase(out, &name);
         out.extend_from_slice(if is_long { b"\r\n <" } else { b" <" });
         match listed.local.iter().all(is_atom) {
@@ -265,6 +270,13 @@ fn push_mailbox(out: &mut Vec<u8>, listed: &Listed) {
     push_encoded(out, &shown);
     out.extend_from_slice(b"\r\n ");
     out.extend_from_slice(NOBODY.as_bytes());
+}
+
+/// Whether a domain that was read without its quotes is one word as it is.
+fn is_host(host: &[u8]) -> bool {
+    let literal = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let specials: &[u8] = if literal.is_some() { b"[]\\" } else { b" ()<>[]:;@\\,\"" };
+    !literal.unwrap_or(host).iter().any(|byte| specials.contains(byte))
 }
 
 fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {

@@ -20,6 +20,7 @@
 //! seam).
 
 mod header;
+mod originators;
 mod server;
 mod settings;
 

@@ -110,6 +110,14 @@ fn scripts_make_no_message_one_of_somebody_else() {
             (edit("ceo@partner.test"), 0),
             (edit("CEO <ceo@partner.test.>"), 0),
             (edit(&format!("{}ceo@partner.test", "julie@example.test, ".repeat(100))), 0),
+            (edit("\\\"max@example.test\\\""), 0),
+            (edit("<\\\"max@example.test\\\">"), 0),
+            (edit("(max@example.test"), 0),
+            (edit("=?utf-8?q?Max_=3Cmax=40example.test=3E?="), 0),
+            (edit(&format!("{}max@example.test", "a,".repeat(101))), 0),
+            (edit(&format!("<{}@a:max@example.test>", "@a,".repeat(399))), 0),
+            (edit(&format!("<{}max@example.test>", "a.".repeat(1000))), 0),
+            (edit("\\\"info@example.test\\\""), 1),
             (edit("Info <info@example.test>"), 1),
             (
                 "require \"editheader\"; addheader \"Sender\" \"max@example.test\"; \

@@ -53,6 +53,34 @@ fn fields_of_the_rfc() {
     }
 }
 
+/// No line begins with what belongs to the one before, and no mailbox is named that the message
+/// does not name.
+#[test]
+fn broken_lists_stay_what_they_are() {
+    for (field, expect) in [
+        (
+            "To: a@b, \"\": \u{e9}@c;\r\n",
+            format!("To: <a@b>,\r\n \"\":\r\n =?utf-8?q?=C3=A9=40c?=\r\n {NOBODY};\r\n"),
+        ),
+        (
+            "From: \u{e9} <x@y>, a@\"b>, <ceo@bank.test\"\r\n",
+            format!(
+                "From: =?utf-8?q?=C3=A9?=\r\n <x@y>,\r\n \
+                 =?utf-8?q?a=40b=3E=2C_=3Cceo=40bank=2Etest?=\r\n {NOBODY}\r\n"
+            ),
+        ),
+        (
+            "From: \u{e9} <x@[192.0.2.1]>, y@[a]b\r\n",
+            format!(
+                "From: =?utf-8?q?=C3=A9?=\r\n <x@[192.0.2.1]>,\r\n \
+                 =?utf-8?q?y=40=5Ba=5Db?=\r\n {NOBODY}\r\n"
+            ),
+        ),
+    ] {
+        assert_eq!(shown(&format!("{field}\r\n")), format!("{expect}\r\n"), "{field}");
+    }
+}
+
 #[test]
 fn older_charsets_stay() {
     let header = b"Subject: gr\xfc\xdfe\r\nX-A: \xc3\xa4\r\n\r\n";

@@ -162,7 +162,8 @@ impl Visit<'_> {
         let authserv_id = self.server.desk.authserv_id();
         let origin = Origin::from(settings.role);
         remove_fields(&mut incoming.buffer.bytes, incoming.trace_bytes, |field| {
-            is_removed(field, origin, authserv_id)
+            // RFC 5322 §3.6: there is one Sender at most.
+            is_removed(field, origin, authserv_id) || sender.is_some() && field.is("Sender")
         });
         if submitted {
             incoming.complete(facts.has_date, &settings.hostname, sender);

@@ -23,7 +23,7 @@ use super::confirming::Reporter;
 use super::delivery::{Delivered, Delivery, deliver};
 use super::report_inbox::ReportInbox;
 use crate::error::{CommandError, Farewell, Refusal};
-use crate::header::Originators;
+use crate::originators::Originators;
 use crate::types::{Envelope, ForwardPath};
 
 /// Accounts and storage, as the listeners of one daemon share them.

@@ -1,12 +1,15 @@
 //! Whose a submission is (R-ADDR-5, R-SHARE-6): whom its header section names, and who sent it
 //! again.
 
+use std::collections::BTreeSet;
+
 use ids::AccountId;
+use message::address::Address;
 use storage::{AuthorsElsewhere, Authorship};
 
 use super::desk::Desk;
 use crate::error::{CommandError, Refusal};
-use crate::header::Originators;
+use crate::originators::Originators;
 
 /// LIMIT: authors of one message that are looked up; RFC 5322 §3.6.2 sets no bound, people
 /// never name more than a few.
@@ -17,7 +20,7 @@ pub(super) struct Origin {
     /// Whether everybody it names as its author may be named by the account: it is signed, and its
     /// author believed.
     pub(super) is_own: bool,
-    /// The address that a Sender field must be added for.
+    /// The address that a Sender field must be added for, in place of those that name nobody.
     pub(super) sender: Option<String>,
 }
 
@@ -36,7 +39,7 @@ pub(super) async fn origin(
     // RFC 5322 §3.6.6: who sends a message again leaves in it whom it is from. That may be anybody
     // elsewhere, but nobody here who has not given leave: few programs show who sent it again.
     let of_authors = if resent.is_some() { AuthorsElsewhere::Permitted } else { elsewhere };
-    if is_refused(&named, of_authors) {
+    if is_refused(desk, &named, of_authors).await? {
         return Err(Refusal::FromNotOwned.into());
     }
     let sender = match desk.check_authors(account, named.clone(), of_authors).await? {
@@ -50,7 +53,7 @@ pub(super) async fn origin(
         }
     };
     if let Some(resent) = resent {
-        let is_known = !is_refused(&resent, elsewhere)
+        let is_known = !is_refused(desk, &resent, elsewhere).await?
             && desk.check_authors(account, resent, elsewhere).await? == Authorship::Permitted;
         if !is_known {
             return Err(Refusal::ResentFromNotOwned.into());
@@ -71,7 +74,30 @@ pub(super) async fn origin(
     Ok(Origin { is_own: is_own && !named.unreadable, sender })
 }
 
-/// Whether nobody need ask the directory.
-fn is_refused(named: &Originators, elsewhere: AuthorsElsewhere) -> bool {
-    named.len() > AUTHORS_MAX || named.unreadable && elsewhere == AuthorsElsewhere::Refused
+/// Whether nobody need ask who may be named: there is more than was looked at, or somebody who is
+/// shown cannot be read. Somebody elsewhere may be where `elsewhere` permits it, but nobody here.
+async fn is_refused(
+    desk: &Desk,
+    named: &Originators,
+    elsewhere: AuthorsElsewhere,
+) -> Result<bool, CommandError> {
+    if named.is_cut || named.len() > AUTHORS_MAX {
+        return Ok(true);
+    }
+    if named.unreadable && elsewhere == AuthorsElsewhere::Refused {
+        return Ok(true);
+    }
+    is_any_ours(desk, &named.doubtful).await
+}
+
+async fn is_any_ours(desk: &Desk, domains: &BTreeSet<String>) -> Result<bool, CommandError> {
+    for domain in domains {
+        // Whoever has the address: where it is resolved, the domain is ours.
+        if let Ok(address) = Address::of("postmaster", domain)
+            && desk.is_ours(address).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

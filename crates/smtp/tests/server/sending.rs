@@ -83,6 +83,14 @@ async fn an_account_sends_for_others_at_their_word_only() {
         ("", own, "From: alice@here.test, ceo@partner.test", &good, &refused),
         ("", own, "From: <@route.test:ceo@partner.test>", &good, &refused),
         ("", own, "From: \"ceo@partner.test\" <alice@here.test>", &good, &stored),
+        ("", own, "From: \"bob@here.test\"", &good, &refused),
+        ("", own, "From: <\"bob@here.test\">", &good, &refused),
+        ("send-as", own, "From: <\"bob@here.test\">", &good, &stored),
+        ("", own, "From: =?utf-8?q?Bob_=3Cbob=40here.test=3E?=", &good, &refused),
+        ("", own, "From: (bob@here.test", &good, &refused),
+        ("", own, "From: alice@here.test\r\nSender: <@r.test:ceo@here.test>", &good, &refused),
+        ("", own, "From: alice@here.test\r\nSender: ceo@here.test;", &good, &refused),
+        ("", own, "From: alice@here.test\r\nSender: <bob@here.test.>", &good, &refused),
         ("", own, "From: alice@here.test\r\nSender: ceo@partner.test", &good, &refused),
         // RFC 5322 §3.6.6
         ("", own, "Resent-From: alice@here.test\r\nFrom: ceo@partner.test", &good, &stored),
@@ -140,6 +148,13 @@ async fn an_account_sends_for_others_at_their_word_only() {
             &good,
             &refused,
         ),
+        (
+            "send-on-behalf",
+            own,
+            "From: bob@here.test\r\nSender: <@r.test:bob@here.test>",
+            &good,
+            &refused,
+        ),
     ];
     for (given, from, header, mail, message) in table {
         share(&fixture, given).await;
@@ -148,6 +163,50 @@ async fn an_account_sends_for_others_at_their_word_only() {
     }
     share(&fixture, "").await;
     assert_eq!(send(&fixture, "bob@here.test", "From: alice@here.test").await.0, refused);
+    fixture.close().await;
+}
+
+/// Whoever sends again what others wrote, or may name whom they like, names nobody here in a way
+/// that only mail programs read.
+#[tokio::test]
+async fn nobody_here_is_named_by_what_is_no_address() {
+    let fixture = Fixture::new().await;
+    let own = "alice@here.test";
+    let groups = "g:;".repeat(26);
+    let route = "@a,".repeat(399);
+    let words = "a.".repeat(1000);
+    for (from, expect) in [
+        ("Bob <bob@here.test;>".to_owned(), "550 5.7.1"),
+        ("<bob@here.test.>".to_owned(), "550 5.7.1"),
+        ("<\u{1}bob@here.test>".to_owned(), "550 5.7.1"),
+        ("bob@also.test;x".to_owned(), "550 5.7.1"),
+        ("=?utf-8?q?Bob_=3Cbob=40here.test=3E?=".to_owned(), "550 5.7.1"),
+        ("bob@=?utf-8?b?aGVyZS50ZXN0?=".to_owned(), "550 5.7.1"),
+        ("(bob@here.test".to_owned(), "550 5.7.1"),
+        (format!("{groups} <@r.test:bob@here.test>"), "550 5.7.1"),
+        (format!("<{route}@a:bob@here.test>"), "550 5.7.1"),
+        (format!("<{words}bob@here.test>"), "550 5.7.1"),
+        (format!("<{route}@a:ceo@partner.test>"), "250 2.0.0"),
+        ("CEO <ceo@partner.test;>".to_owned(), "250 2.0.0"),
+        ("<ceo@partner.test.>".to_owned(), "250 2.0.0"),
+        ("=?utf-8?q?ceo=40partner.test?=".to_owned(), "250 2.0.0"),
+    ] {
+        let permitting = || smtp::Settings {
+            authors_elsewhere: storage::AuthorsElsewhere::Permitted,
+            message_line_bytes_max: 20_000,
+            ..settings(Role::Submission)
+        };
+        let bounds =
+            || smtp::Settings { message_line_bytes_max: 20_000, ..settings(Role::Submission) };
+        let resent = format!("Resent-From: {own}\r\nFrom: {from}");
+        assert_eq!(send_by(&fixture, bounds(), own, &resent).await.1, expect, "{from}");
+        for name in ["From", "Resent-From", "Sender"] {
+            let header = format!("{name}: {from}\r\nTo: x@y.test");
+            assert_eq!(send_by(&fixture, permitting(), own, &header).await.1, expect, "{header}");
+            let refused = send_by(&fixture, bounds(), own, &header).await.1;
+            assert_eq!(refused, "550 5.7.1", "{header}");
+        }
+    }
     fixture.close().await;
 }
 
@@ -201,6 +260,15 @@ async fn who_sends_on_behalf_of_another_is_named() {
     assert_eq!(send(&fixture, "alice@here.test", header).await.1, "250 2.0.0");
     let text = String::from_utf8(fixture.inbox("alice@here.test").await.remove(0)).unwrap();
     assert!(text.contains("\r\nSender: <alice@here.test>\r\nFrom: bob@here.test\r\n"), "{text}");
+    // RFC 5322 §3.6: what names nobody makes place for it.
+    let empty = "Sender:\r\nFrom: bob@here.test\r\nSENDER: nobody";
+    assert_eq!(send(&fixture, "alice@here.test", empty).await.1, "250 2.0.0");
+    let text = String::from_utf8(fixture.inbox("alice@here.test").await.pop().unwrap()).unwrap();
+    assert!(
+        text.contains("\r\nSender: <alice@here.test>\r\nFrom: bob@here.test\r\nDate"),
+        "{text}"
+    );
+    assert_eq!(text.to_ascii_lowercase().matches("\r\nsender:").count(), 1, "{text}");
     // R-ADDR-12: nobody sends for an account in maintenance.
     maintenance(&fixture, true).await;
     let closed = "450 4.7.1";
