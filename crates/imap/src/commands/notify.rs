@@ -360,7 +360,7 @@ impl Notify {
     fn know_own(&mut self, changes: &[Change], own: &Own, now: &Names) {
         let actor = self.actor;
         let facts = known::facts_in_order(changes, own, |owner| owner != actor);
-        Known { actor, names: &mut self.others, now }.carry(&facts, own);
+        Known::new(actor, &mut self.others, now).carry(&facts, own);
     }
 }
 

@@ -153,6 +153,6 @@ fn tell_own_names(
     }
     let now = known::names_of(tree, |owner| owner == actor);
     let mut names = known::before(&facts, &now);
-    Known { actor, names: &mut names, now: &now }.carry(&facts, own);
+    Known::new(actor, &mut names, &now).carry(&facts, own);
     teller.tell_turns(&others::turns(&names, &now), out);
 }
