@@ -9,6 +9,7 @@
 //! shares of the annotations of the server is heard in the feed of its oldest account; should that
 //! be removed, it is heard again after the next NOTIFY.
 
+mod known;
 mod left;
 mod others;
 mod own;
@@ -17,14 +18,14 @@ mod tell;
 mod teller;
 mod watched;
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
 use ids::{AccountId, CollectionId};
-use storage::{Change, MailboxEntry, MailboxName, MailboxTree, Rights, Store};
+use storage::{Change, Changes, MailboxEntry, MailboxName, MailboxTree, Place, Rights, Store};
 
+use self::known::{Known, Names};
 pub(super) use self::left::Left;
 use self::own::Own;
 use self::watched::{Overflow, Watched};
@@ -55,7 +56,7 @@ pub(crate) struct Notify {
     /// is asked for.
     server: Option<Watched>,
     /// The mailboxes of others under the names they were last seen by.
-    others: BTreeMap<CollectionId, MailboxName>,
+    others: Names,
     /// Changes by commands of this session, which are not events to it.
     own: Own,
     /// What was not told of a mailbox that was left since anything was told.
@@ -101,7 +102,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: NotifyArgs) -> Result<Reply> {
         // RFC 5465 §3.1: what would be too expensive may be refused.
         return Err(refused(Code::NotificationOverflow, "Mailboxes of too many accounts"));
     }
-    notify.others = others::names_of(actor, &tree);
+    notify.others = known::names_of(&tree, |owner| owner != actor);
     tell_no_access(ctx, &notify.groups, &tree);
     if status {
         tell_status(ctx, &notify.groups, &tree);
@@ -215,7 +216,7 @@ impl Notify {
     /// NOTIFY NONE: nothing is told but while a command of the client runs; IDLE is silent too
     /// (RFC 5465 §4).
     fn of_nothing(actor: AccountId) -> Self {
-        let (groups, watched, others) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (groups, watched, others) = (Vec::new(), Vec::new(), Names::new());
         let own = Own::default();
         Self { actor, groups, watched, server: None, others, own, left: None, is_due: false }
     }
@@ -228,6 +229,17 @@ impl Notify {
     /// A transaction was the client's own: of that it need not hear (RFC 5465 §5).
     pub(crate) fn note_own(&mut self, changes: &[Change]) {
         self.own.note(changes);
+    }
+
+    /// The client's last transaction has renamed this, with all below it, in the account of its
+    /// owner.
+    pub(super) fn note_move(&mut self, from: Place, to: MailboxName) {
+        self.own.note_move(from, to);
+    }
+
+    /// Whether mailboxes came, went or were renamed by the client since it was last told of others.
+    pub(crate) fn turned_names(&self) -> bool {
+        !self.own.names.is_empty()
     }
 
     /// The event group for the open mailbox, unless it asks for no event.
@@ -319,14 +331,36 @@ impl Notify {
         Ok(())
     }
 
-    /// What the client did to mailboxes of others it knows of: that is not told as news later on.
-    fn know_own(&mut self, own: &Own, now: &BTreeMap<CollectionId, MailboxName>) {
-        for id in &own.turned {
-            match now.get(id) {
-                Some(name) => self.others.insert(*id, name.clone()),
-                None => self.others.remove(id),
+    /// The names there are, and what happened in the account of the one signed in up to then and
+    /// was not taken: the names before that are made of it.
+    async fn look(
+        &mut self,
+        store: &Store,
+        own: &Own,
+    ) -> std::result::Result<(MailboxTree, Vec<Change>), Overflow> {
+        let actor = self.actor;
+        let mine = self.watched.iter_mut().find(|watched| watched.account == actor);
+        let mine = mine.ok_or(Overflow)?;
+        let seen = mine.seen();
+        let read = store.read(move |tx| {
+            let is_behind = tx.load_account(actor)?.modseq > seen;
+            let later = match is_behind {
+                true => tx.changes_since(actor, None, seen)?,
+                false => Changes::List(Vec::new()),
             };
-        }
+            Ok((tx.list_mailboxes_as(actor)?, later))
+        });
+        let (tree, later) = read.await.map_err(|_| Overflow)?;
+        let mut later = mine.take_read(later)?;
+        later.retain(|change| !is_of_server(change) && !own.has(change));
+        Ok((tree, later))
+    }
+
+    /// What the client did to mailboxes of others it knows of: that is not told as news later on.
+    fn know_own(&mut self, changes: &[Change], own: &Own, now: &Names) {
+        let actor = self.actor;
+        let facts = known::facts_in_order(changes, own, |owner| owner != actor);
+        Known::new(actor, &mut self.others, now).carry(&facts, own);
     }
 }
 

@@ -30,10 +30,13 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: RenameArgs) -> Result<Reply> {
             }
             let seen = if tells { spelling::seen_name(tx, user.account, &from)? } else { None };
             tx.rename_mailbox_as(user.account, &from, &to)?;
-            Ok(seen)
+            Ok((seen, place, tx.find_place(user.account, &to)?.name))
         })
         .await?;
-    let seen = ctx.note_own(renamed);
+    let (seen, from, to) = ctx.note_own(renamed);
+    if let Some(notify) = ctx.notify.as_mut().filter(|_| !from.name.is_inbox()) {
+        notify.note_move(from, to);
+    }
     let (from, to) = (args.from.as_str(), args.to.as_str());
     spelling::tell_renamed(ctx, (from, seen), (to, &stored)).await;
     Ok(Reply::done())

@@ -123,7 +123,9 @@ impl Session {
         result
     }
 
-    /// Tells what changed meanwhile, then the tagged response.
+    /// Tells what changed meanwhile, then the tagged response. What others did to names is told
+    /// behind it where the command itself turned names: a client may do that with those it knows
+    /// once it reads that it is done.
     async fn finish(
         &mut self,
         tag: &Tag,
@@ -131,10 +133,10 @@ impl Session {
         expunges: Updates,
         result: Result<Reply>,
     ) -> Flow {
-        let mut out = Vec::new();
+        let (mut out, mut later) = (Vec::new(), Vec::new());
         let over = self.state.selected().is_some_and(Selected::is_over);
         let expunges = if self.pipelines_seqs() { Updates::WithoutExpunge } else { expunges };
-        let told = self.tell_news(expunges, &mut out).await;
+        let told = self.tell_news(expunges, &mut out, &mut later).await;
         let mut flow = match result {
             Ok(reply) if reply.is_sent => {
                 self.count(row.name, "ok");
@@ -155,6 +157,9 @@ impl Session {
             }
             Err(error) => self.refuse(tag, row, error, &mut out),
         };
+        if flow == Flow::Continue {
+            out.append(&mut later);
+        }
         // Behind the tagged response: what was carried out has not failed by it.
         if let Err(error) = told
             && flow == Flow::Continue
@@ -170,8 +175,13 @@ impl Session {
         flow
     }
 
-    /// Tells what changed meanwhile.
-    async fn tell_news(&mut self, expunges: Updates, out: &mut Vec<u8>) -> Result<()> {
+    /// Tells what changed meanwhile; `later` is for behind the tagged response.
+    async fn tell_news(
+        &mut self,
+        expunges: Updates,
+        out: &mut Vec<u8>,
+        later: &mut Vec<u8>,
+    ) -> Result<()> {
         let Self { shared, connection, ending, state, enabled, notify, .. } = self;
         // What happened since the rights were taken away is not told.
         commands::rights::refresh_if_doubtful(shared, state, out).await?;
@@ -184,7 +194,8 @@ impl Session {
         commands::recent::keep(shared, state);
         commands::annotations::refresh(shared, state, *enabled, out).await;
         commands::arrivals::tell(shared, state, *enabled, notify.as_deref(), out).await;
-        if notify.is_some() {
+        if let Some(watch) = notify {
+            let out = if watch.turned_names() { later } else { out };
             notify::tell_others(shared, state, enabled, notify, out).await;
         }
         Ok(())

@@ -1,44 +1,34 @@
-//! Mailboxes of others that come into sight, go out of it, or change their names.
+//! Mailboxes that come, go, or change their names, those of others that come into sight and go out
+//! of it too.
 //!
-//! What happened in the account of another is told by what the session could see before and can
-//! see now: names that were never within its rights do not become known.
+//! What happened is told by what the session could see before and can see now: names of others
+//! that were never within its rights do not become known, and of several renames that fell into
+//! one look only what came of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use ids::{AccountId, CollectionId};
-use storage::{MailboxName, MailboxTree};
+use ids::CollectionId;
+use storage::MailboxName;
 
-use super::renames::{self, Told};
+use super::known::Names;
+use super::renames::{self, Pair, Told};
 
-/// The mailboxes of others in a tree.
-pub(super) fn names_of(
-    actor: AccountId,
-    tree: &MailboxTree,
-) -> BTreeMap<CollectionId, MailboxName> {
-    let real = tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?, entry)));
-    let others = real.filter(|(mailbox, _)| mailbox.account != actor);
-    others.map(|(mailbox, entry)| (mailbox.id, entry.name.clone())).collect()
-}
-
-/// A change to a mailbox that belongs to another account.
+/// A change to what a client knows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn<'t> {
     /// It went, and nothing goes by its name.
     Went(&'t MailboxName),
     /// It went, and another goes by its name now, which is told later on.
     GaveWay(&'t MailboxName),
-    /// It has another name.
-    Renamed(&'t MailboxName, &'t MailboxName),
+    /// It has another name, and so has all that went along, which comes after it.
+    Renamed(Vec<Pair<'t>>),
     /// It came.
     Came(&'t MailboxName),
 }
 
-/// What happened between two looks, the children of what was renamed left out (RFC 5465 §5.4), in
-/// an order that leads from what there was to what there is.
-pub(super) fn turns<'t>(
-    before: &'t BTreeMap<CollectionId, MailboxName>,
-    now: &'t BTreeMap<CollectionId, MailboxName>,
-) -> Vec<Turn<'t>> {
+/// What happened between two looks, the children of what was renamed with it (RFC 5465 §5.4), in an
+/// order that leads from what there was to what there is.
+pub(super) fn turns<'t>(before: &'t Names, now: &'t Names) -> Vec<Turn<'t>> {
     let kept: Vec<_> = before.iter().filter_map(|(id, old)| Some((old, now.get(id)?))).collect();
     let names: HashSet<&MailboxName> = now.values().collect();
     let Told { renamed, apart } = renames::told(kept);
@@ -48,24 +38,23 @@ pub(super) fn turns<'t>(
         .chain(apart.iter().map(|(old, _)| *old))
         .map(|name| if names.contains(name) { Turn::GaveWay(name) } else { Turn::Went(name) });
     let came = came.chain(apart.iter().map(|(_, new)| *new)).map(Turn::Came);
-    went.chain(renamed.iter().map(|(old, new)| Turn::Renamed(old, new))).chain(came).collect()
+    went.chain(renamed.into_iter().map(Turn::Renamed)).chain(came).collect()
 }
 
 /// The mailboxes that have a name they did not have before: those that came and those renamed,
 /// the children of what was renamed too.
-pub(super) fn named_anew(
-    before: &BTreeMap<CollectionId, MailboxName>,
-    now: &BTreeMap<CollectionId, MailboxName>,
-) -> impl Iterator<Item = CollectionId> {
+pub(super) fn named_anew(before: &Names, now: &Names) -> impl Iterator<Item = CollectionId> {
     now.iter().filter(|(id, name)| before.get(*id) != Some(*name)).map(|(id, _)| *id)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::renames::above;
     use super::*;
 
-    fn names(names: &[(i64, &str)]) -> BTreeMap<CollectionId, MailboxName> {
+    fn names(names: &[(i64, &str)]) -> Names {
         let parse = |name: &str| MailboxName::parse(name).unwrap();
         names.iter().map(|(id, name)| (CollectionId::new(*id), parse(name))).collect()
     }
@@ -76,7 +65,9 @@ mod tests {
         let now = names(&[(1, "x"), (2, "x/b"), (3, "c"), (5, "e"), (6, "e/f")]);
         let expect = [
             Turn::Went(&before[&CollectionId::new(4)]),
-            Turn::Renamed(&before[&CollectionId::new(1)], &now[&CollectionId::new(1)]),
+            Turn::Renamed(
+                [1, 2].map(CollectionId::new).map(|id| (&before[&id], &now[&id])).to_vec(),
+            ),
             Turn::Came(&now[&CollectionId::new(5)]),
             Turn::Came(&now[&CollectionId::new(6)]),
         ];
@@ -92,7 +83,7 @@ mod tests {
         let line = |turn: &Turn<'_>| match turn {
             Turn::Went(name) => format!("- {}", name.as_str()),
             Turn::GaveWay(name) => format!("-- {}", name.as_str()),
-            Turn::Renamed(old, new) => format!("{} > {}", old.as_str(), new.as_str()),
+            Turn::Renamed(moved) => format!("{} > {}", moved[0].0.as_str(), moved[0].1.as_str()),
             Turn::Came(name) => format!("+ {}", name.as_str()),
         };
         turns(&before, &now).iter().map(line).collect()

@@ -14,8 +14,8 @@ pub(super) type Pair<'t> = (&'t MailboxName, &'t MailboxName);
 /// What a client is to be told of mailboxes that it knows.
 #[derive(Debug, Default)]
 pub(super) struct Told<'t> {
-    /// Renamed, one after the other; what went along is left out.
-    pub(super) renamed: Vec<Pair<'t>>,
+    /// Renamed, one after the other, each with what went along after it.
+    pub(super) renamed: Vec<Vec<Pair<'t>>>,
     /// Those that no rename puts where they are: what has the name is forgotten before all renames,
     /// and comes anew after them.
     pub(super) apart: Vec<Pair<'t>>,
@@ -54,7 +54,7 @@ pub(super) fn told(mut kept: Vec<Pair<'_>>) -> Told<'_> {
         let Some(next) = first.or_else(|| search.one_in_circle(&left)) else { return told };
         let moved = left.remove(next).map(|rename| rename.moved).unwrap_or_default();
         match first {
-            Some(_) => told.renamed.extend(moved.first()),
+            Some(_) => told.renamed.push(moved),
             // No name is free for another of them before this one has gone.
             None => told.apart.extend(moved),
         }
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(told.apart.len(), COUNT);
         assert_eq!(told.renamed.len(), 3 * COUNT + 1);
         let is_in_row = |old: &&MailboxName| old.as_str() == "b" || old.as_str().starts_with('a');
-        let back = told.renamed.iter().map(|(old, _)| *old).filter(is_in_row);
+        let back = told.renamed.iter().map(|moved| moved[0].0).filter(is_in_row);
         assert!(back.eq(row.iter().rev().skip(1)), "a name is taken before it is left");
     }
 }

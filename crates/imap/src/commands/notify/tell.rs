@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use storage::Change;
+use ids::AccountId;
+use storage::{Change, MailboxTree};
 
 use super::super::updates::{self, Outlet};
 use super::super::{annotations, arrivals, recent};
+use super::known::{self, Known};
 use super::own::Own;
 use super::teller::Teller;
 use super::{Notify, is_of, others};
@@ -107,20 +109,19 @@ async fn tell_changes(
         return true;
     }
     let actor = watch.actor;
-    let Ok(tree) = shared.store.read(move |tx| tx.list_mailboxes_as(actor)).await else {
-        return false;
-    };
-    let now = others::names_of(actor, &tree);
-    watch.know_own(own, &now);
-    if is_nothing_new {
+    let Ok((tree, later)) = watch.look(&shared.store, own).await else { return false };
+    changes.extend(later.into_iter().filter(|change| !is_of(change, selected)));
+    let now = known::names_of(&tree, |owner| owner != actor);
+    watch.know_own(&changes, own, &now);
+    if changes.is_empty() && left.is_none() {
         return watch.follow(&shared.store, &tree).await.is_ok();
     }
     let mut teller = Teller::new(&tree, &watch.groups, selected, enabled);
+    tell_own_names(&mut teller, (actor, &tree), &changes, own, out);
     let (mine, of_others): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| change.account == actor);
-    let renames = teller.renames(&mine);
     for change in &mine {
-        teller.look_at(change, &renames, out);
+        teller.look_at(change, out);
     }
     for change in &of_others {
         teller.look_at_other(change, out);
@@ -135,4 +136,23 @@ async fn tell_changes(
     teller.finish(out);
     watch.others = now;
     watch.follow(&shared.store, &tree).await.is_ok()
+}
+
+/// What others did to the names of the account of the one signed in.
+fn tell_own_names(
+    teller: &mut Teller<'_>,
+    (actor, tree): (AccountId, &MailboxTree),
+    changes: &[Change],
+    own: &Own,
+    out: &mut Vec<u8>,
+) {
+    teller.note_unsubscribed(changes.iter().filter(|change| change.account == actor));
+    let facts = known::facts_in_order(changes, own, |owner| owner == actor);
+    if facts.iter().all(|change| own.has(change)) {
+        return;
+    }
+    let now = known::names_of(tree, |owner| owner == actor);
+    let mut names = known::before(&facts, &now);
+    Known::new(actor, &mut names, &now).carry(&facts, own);
+    teller.tell_turns(&others::turns(&names, &now), out);
 }

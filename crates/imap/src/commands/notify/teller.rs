@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ids::{CollectionId, ModSeq};
+use ids::CollectionId;
 use storage::{
     Change, Fact, MailboxEntry, MailboxName, MailboxTree, MetadataEntry, MetadataScope, Rights,
 };
@@ -11,7 +11,7 @@ use super::super::mailbox_filter::is_named;
 use super::super::metadata::from_storage;
 use super::super::status;
 use super::others::Turn;
-use super::renames::above;
+use super::renames::{Pair, above};
 use super::{Left, is_of_server, push_list};
 use crate::render;
 use crate::session::Enabled;
@@ -29,8 +29,8 @@ pub(super) struct Teller<'t> {
     statuses: BTreeMap<CollectionId, StatusItems>,
     /// The names that a LIST response was written for.
     listed: HashSet<MailboxName>,
-    /// The names among `listed` whose response carries OLDNAME.
-    renamed: HashSet<MailboxName>,
+    /// The names that were subscribed to, and may not be any more.
+    unsubscribed: HashSet<String>,
 }
 
 impl<'t> Teller<'t> {
@@ -42,59 +42,32 @@ impl<'t> Teller<'t> {
     ) -> Self {
         let real =
             tree.entries.iter().filter_map(|entry| Some((entry.mailbox.as_ref()?.id, entry)));
-        let (statuses, listed, renamed) = (BTreeMap::new(), HashSet::new(), HashSet::new());
+        let (statuses, listed, unsubscribed) = (BTreeMap::new(), HashSet::new(), HashSet::new());
         let by_id = real.collect();
-        Self { tree, by_id, groups, selected, enabled, statuses, listed, renamed }
+        Self { tree, by_id, groups, selected, enabled, statuses, listed, unsubscribed }
     }
 
-    /// The renames of mailboxes that are still there, by their transactions and former names.
-    pub(super) fn renames<'c>(&self, changes: &'c [Change]) -> HashSet<(ModSeq, &'c str)> {
-        let there = changes
-            .iter()
-            .filter(|change| change.collection.is_some_and(|id| self.by_id.contains_key(&id)));
-        let renames = there.filter_map(|change| match &change.fact {
-            Fact::MailboxRenamed { from } => Some((change.modseq, from.as_str())),
+    /// Who watches what is subscribed to hears of what was until now: subscriptions go with what
+    /// is renamed.
+    pub(super) fn note_unsubscribed<'c>(&mut self, changes: impl Iterator<Item = &'c Change>) {
+        let names = changes.filter_map(|change| match &change.fact {
+            Fact::SubscriptionChanged { name, subscribed: false } => Some(name.clone()),
             _ => None,
         });
-        renames.collect()
+        self.unsubscribed.extend(names);
     }
 
-    /// A fact of the account of the one signed in, `renames` being those among the facts looked at.
-    pub(super) fn look_at(
-        &mut self,
-        change: &Change,
-        renames: &HashSet<(ModSeq, &str)>,
-        out: &mut Vec<u8>,
-    ) {
+    /// A fact of the account of the one signed in. Names are told by
+    /// [`tell_turns`](Self::tell_turns).
+    pub(super) fn look_at(&mut self, change: &Change, out: &mut Vec<u8>) {
         let entry = change.collection.and_then(|id| self.by_id.get(&id).copied());
         match &change.fact {
             Fact::MessagesAdded(_) => self.note(entry, NotifyEvent::MessageNew),
             Fact::MessagesExpunged(_) => self.note(entry, NotifyEvent::MessageExpunge),
             Fact::FlagsChanged(_) => self.note(entry, NotifyEvent::FlagChange),
             Fact::AnnotationsChanged(_) => self.note(entry, NotifyEvent::AnnotationChange),
-            Fact::MailboxCreated => {
-                if let Some(entry) = entry {
-                    self.list_with_parent(&entry.name, out);
-                    self.note_validity(entry);
-                }
-            }
-            Fact::MailboxDeleted { name } => {
-                if let Ok(name) = MailboxName::parse(name) {
-                    self.list_with_parent(&name, out);
-                }
-            }
-            Fact::MailboxRenamed { from } => {
+            Fact::MailboxCreated | Fact::MailboxRenamed { .. } => {
                 entry.into_iter().for_each(|entry| self.note_validity(entry));
-                // RFC 5465 §5.4: no events for the children of what was renamed: those that went
-                // with it, and not what has left it before.
-                let is_child = above(from).any(|name| renames.contains(&(change.modseq, name)));
-                match (entry, MailboxName::parse(from)) {
-                    _ if is_child => {}
-                    (Some(entry), _) => self.list_renamed(from, &entry.name, out),
-                    // It is gone since, and the client knows it by that name.
-                    (None, Ok(name)) => self.list_affected(&name, out),
-                    (None, Err(_)) => {}
-                }
             }
             Fact::SubscriptionChanged { name, .. } => {
                 if let Ok(name) = MailboxName::parse(name) {
@@ -108,7 +81,8 @@ impl<'t> Teller<'t> {
             Fact::MetadataChanged { entry: metadata } => {
                 self.tell_metadata(change.collection.is_none(), entry, metadata, out);
             }
-            Fact::MailboxUpdated
+            Fact::MailboxDeleted { .. }
+            | Fact::MailboxUpdated
             | Fact::AclChanged
             | Fact::UrlKeyReset
             | Fact::CollectionCreated
@@ -153,13 +127,14 @@ impl<'t> Teller<'t> {
         }
     }
 
-    /// RFC 5465 §5.4: rights given and taken are as mailboxes that come and go.
+    /// Mailboxes that come, go, or are renamed. RFC 5465 §5.4: rights given and taken are as
+    /// mailboxes that come and go.
     pub(super) fn tell_turns(&mut self, turns: &[Turn<'_>], out: &mut Vec<u8>) {
         for turn in turns {
             match turn {
                 Turn::Went(name) => self.list_affected(name, out),
                 Turn::GaveWay(name) => self.list_gone(name, out),
-                Turn::Renamed(old, new) => self.list_renamed(old.as_str(), new, out),
+                Turn::Renamed(moved) => self.list_moved(moved, out),
                 Turn::Came(name) => self.list_with_parent(name, out),
             }
         }
@@ -282,27 +257,49 @@ impl<'t> Teller<'t> {
     }
 
     fn list_affected(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
-        if self.asks_name(name.as_str(), self.is_subscribed(name)) {
+        if self.asks_former(name) {
             self.list(name, None, out);
         }
     }
 
     /// A mailbox is gone by whose name another is about to be told, though that was told before.
     fn list_gone(&mut self, name: &MailboxName, out: &mut Vec<u8>) {
-        if self.asks_name(name.as_str(), self.is_subscribed(name)) {
+        if self.asks_former(name) {
             self.listed.remove(name);
-            self.renamed.remove(name);
             push_list(out, &gone(name), None, self.enabled.dialect());
         }
     }
 
-    /// RFC 5465 §5.4: a mailbox renamed, to who watches it under the one name or the other.
-    fn list_renamed(&mut self, old: &str, new: &MailboxName, out: &mut Vec<u8>) {
-        // Subscriptions go with it.
-        let subscribed = self.is_subscribed(new);
-        if self.asks_name(new.as_str(), subscribed) || self.asks_name(old, subscribed) {
-            self.list(new, Some(old), out);
+    /// RFC 5465 §5.4: a mailbox renamed, and no event for its children, which go along. Where that
+    /// is none for this client, each of them that it watches is as renamed by itself.
+    fn list_moved(&mut self, moved: &[Pair<'_>], out: &mut Vec<u8>) {
+        let mut told: HashSet<&str> = HashSet::new();
+        for (old, new) in moved {
+            let goes_along = above(old.as_str()).any(|name| told.contains(name));
+            if !goes_along && self.list_renamed(old, new, out) {
+                told.insert(old.as_str());
+            }
         }
+    }
+
+    /// Tells who watches a mailbox under the one name or the other that it was renamed; whether
+    /// this client does.
+    fn list_renamed(&mut self, old: &MailboxName, new: &MailboxName, out: &mut Vec<u8>) -> bool {
+        // Subscriptions of the owner go with it, and those of others stay (RFC 9051 §6.3.7).
+        let subscribed = self.is_subscribed(new);
+        let asks = self.asks_name(new.as_str(), subscribed)
+            || self.asks_name(old.as_str(), subscribed)
+            || self.asks_former(old);
+        if asks {
+            self.list(new, Some(old.as_str()), out);
+        }
+        asks
+    }
+
+    /// Whether it is to be told that a name is affected which may be another mailbox's now.
+    fn asks_former(&self, name: &MailboxName) -> bool {
+        let subscribed = self.is_subscribed(name) || self.unsubscribed.contains(name.as_str());
+        self.asks_name(name.as_str(), subscribed)
     }
 
     fn is_subscribed(&self, name: &MailboxName) -> bool {
@@ -314,12 +311,9 @@ impl<'t> Teller<'t> {
         self.wants_of(name, subscribed).contains(NotifyEvent::MailboxName)
     }
 
-    /// Tells of a name as it is now, once.
+    /// Tells of a name as it is now, once; and where it came from though the name was told.
     fn list(&mut self, name: &MailboxName, old_name: Option<&str>, out: &mut Vec<u8>) {
-        let is_new = self.listed.insert(name.clone());
-        // Where it came from is news though the name was told; a second time it came from a name
-        // that the client never heard of.
-        if !old_name.map_or(is_new, |_| self.renamed.insert(name.clone())) {
+        if !self.listed.insert(name.clone()) && old_name.is_none() {
             return;
         }
         let entry = self.tree.find(name).cloned().unwrap_or_else(|| gone(name));
@@ -351,7 +345,7 @@ fn gone(name: &MailboxName) -> MailboxEntry {
 
 #[cfg(test)]
 mod tests {
-    use ids::AccountId;
+    use ids::{AccountId, ModSeq};
 
     use super::*;
     use crate::types::MailboxFilter;
@@ -380,7 +374,7 @@ mod tests {
             fact: subscribed,
         };
         let mut out = Vec::new();
-        teller.look_at(&change, &HashSet::new(), &mut out);
+        teller.look_at(&change, &mut out);
         teller.tell_turns(&[Turn::GaveWay(&name), Turn::Came(&name), Turn::Came(&name)], &mut out);
         let line = |attributes| {
             format!("* LIST ({attributes}) \"/\" \"Other Users/max@example.test/a\"\r\n")

@@ -73,6 +73,19 @@ impl Watched {
         }
     }
 
+    /// Up to which modification sequence changes were looked at.
+    pub(super) fn seen(&self) -> ModSeq {
+        self.seen
+    }
+
+    /// Takes what was read from the change log behind [`seen`](Self::seen): it is not taken again.
+    pub(super) fn take_read(&mut self, changes: Changes) -> Result<Vec<Change>, Overflow> {
+        match changes {
+            Changes::List(changes) => self.note(changes),
+            Changes::TooOld => Err(Overflow),
+        }
+    }
+
     fn note(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, Overflow> {
         self.seen = changes.iter().map(|change| change.modseq).max().unwrap_or(self.seen);
         if changes.len() > CHANGES_MAX { Err(Overflow) } else { Ok(changes) }
