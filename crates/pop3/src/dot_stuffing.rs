@@ -60,9 +60,9 @@ impl DotStuffing {
             out.push(b'.');
         }
         let start = out.len();
-        // DEVIATION(RFC 1939 §3): a line begins after a bare LF too: where a program takes it for a line end, a lone
-        // period after it would end the response, and the sender of the message could go on
-        // with replies of its own making. Others keep the additional period.
+        // DEVIATION(RFC 1939 §3): a line begins after a bare LF too: where a program takes it for a
+        // line end, a lone period after it would end the response, and the sender of the message
+        // could go on with replies of its own making. Others keep the additional period.
         let mut rest = bytes;
         while let Some(at) = self.finder.find(rest) {
             let (line, next) = rest.split_at(at + 1);

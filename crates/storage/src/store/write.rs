@@ -80,8 +80,8 @@ impl Store {
 
     /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once,
     /// each time after all it did before was rolled back: so it shares the commit of others that
-    /// may at less cost than where each has to be rolled back by itself. What it does beside storing
-    /// `messages` is [brief](Extent::Brief).
+    /// may at less cost than where each has to be rolled back by itself. What it does beside
+    /// storing `messages` is [brief](Extent::Brief).
     ///
     /// # Errors
     /// As for [`write`](Self::write).

@@ -114,8 +114,8 @@ impl Log {
         }
     }
 
-    /// Called in the place of [`tend`](Self::tend) where somebody waits: the thread copies all, until
-    /// the log is so long that they have to wait.
+    /// Called in the place of [`tend`](Self::tend) where somebody waits: the thread copies all,
+    /// until the log is so long that they have to wait.
     pub(super) fn tend_beside(&mut self, connection: &Connection) {
         let Some(log) = self.grown(connection) else { return };
         if log.pages >= LENGTH_MAX {
