@@ -298,7 +298,7 @@ async fn first_stage_aside(
 ) -> Result<(NumberSet, NumberSet)> {
     let (messages, size) = (among.len(), program.size().max(1));
     if !program.work().take_tests(messages.saturating_mul(size)) {
-        return Err(refused(Code::Limit, "Too many keys for a mailbox of this size"));
+        return Err(too_many());
     }
     let at_once = (tests_at_once / size).max(1) as usize;
     let (mut found, mut open) = (NumberSet::new(), NumberSet::new());
@@ -312,6 +312,11 @@ async fn first_stage_aside(
         append(&mut open, rest);
     }
     Ok((found, open))
+}
+
+/// The keys take more than one command may do, whatever the texts.
+fn too_many() -> CommandError {
+    refused(Code::Limit, "Too many keys for a mailbox of this size")
 }
 
 /// Adds numbers.

@@ -13,11 +13,10 @@ use storage::{MetadataScope, ReadTx, Store, ThreadId};
 
 use super::super::annotations::to_storage;
 use super::super::numbers_of;
-use super::Asked;
 use super::program::{day_end, day_start};
 use super::work::Work;
-use crate::error::{CommandError, Result, refused};
-use crate::render::Code;
+use super::{Asked, too_many};
+use crate::error::Result;
 use crate::types::{AnnotationCriterion, AnnotationPattern, AnnotationScope, NumberSet, SearchKey};
 
 /// LIMIT: ranges in the answers to all keys of one search; eight bytes each.
@@ -64,8 +63,8 @@ impl RowKey {
 pub(super) struct RowKeys(BTreeMap<RowKey, Arc<NumberSet>>);
 
 impl RowKeys {
-    /// Answers every such question in what is asked. Each is a walk over the mailbox, which takes of
-    /// the work that the command may make; NO with LIMIT where there is none left.
+    /// Answers every such question in what is asked. Each is a walk over the mailbox, which takes
+    /// of the work that the command may make; NO with LIMIT where there is none left.
     pub(super) async fn load(store: &Store, asked: &Asked<'_>) -> Result<Self> {
         let Asked { key, known, actor, collation, work, .. } = *asked;
         let (mut rows, mut ranges) = (BTreeMap::new(), 0);
@@ -106,10 +105,6 @@ fn questions(key: &SearchKey) -> BTreeSet<RowKey> {
 /// How many walks over the mailbox `key` takes.
 pub(in crate::commands) fn count_walks(key: &SearchKey) -> usize {
     questions(key).len()
-}
-
-fn too_many() -> CommandError {
-    refused(Code::Limit, "Too many keys for a mailbox of this size")
 }
 
 /// A value of annotations that a search key asks for.
