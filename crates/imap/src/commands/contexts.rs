@@ -10,9 +10,10 @@ use super::search::{self, Asked, Found, Work, evaluate};
 use super::sort::{Order, in_order};
 use super::{Ctx, Reply, numbers_of, uids_of};
 use crate::error::{CommandError, Result};
+use crate::parse::Limits;
 use crate::render::{self, Code, ContextUpdate, Status};
 use crate::server::Shared;
-use crate::session::{Context, Missed, State, seqs_of_uids};
+use crate::session::{Context, Contexts, Missed, State, seqs_of_uids};
 use crate::types::{
     Addressing, FetchAttribute, NumberSet, Results, SearchKey, SearchReturn, SequenceSet,
     SortCriterion, SortKey, Tag,
@@ -20,6 +21,10 @@ use crate::types::{
 
 /// LIMIT: results that all searches followed in a session may have together; four bytes each.
 const RESULTS_MAX: usize = 1_000_000;
+
+/// LIMIT: walks over the rows of the mailbox that one search followed may take: all of them are
+/// taken again with every change.
+const WALKS_MAX: usize = 4;
 
 /// RFC 5267 §4.3: a tag that is followed already is refused before anything is done.
 pub(super) fn require_new_tag(ctx: &mut Ctx<'_>, returns: Option<SearchReturn>) -> Result<()> {
@@ -40,18 +45,18 @@ pub(super) struct Followed {
 }
 
 /// What is searched, as it can be asked again: sequence numbers and `$` replaced by the messages
-/// they name now (RFC 5267 §4.3).
+/// they name now (RFC 5267 §4.3). It has no more ranges than the client wrote, but for what `$`
+/// stands for, which is kept once.
 pub(super) fn frozen(ctx: &mut Ctx<'_>, key: &SearchKey) -> Result<SearchKey> {
     let selected = ctx.selected()?;
     let (known, saved) = (selected.known().clone(), selected.saved.clone());
-    let uids = |set: &SequenceSet| match set.is_saved() {
-        true => saved.clone(),
-        false => numbers_of(&uids_of(&known, &set.seqs_within(known.exists()))),
-    };
     Ok(key.map_sets(&|key| match key {
-        SearchKey::Seqs(set) => Some(SearchKey::Uids(SequenceSet::from_numbers(&uids(set)))),
-        SearchKey::Uids(set) if set.is_saved() => {
-            Some(SearchKey::Uids(SequenceSet::from_numbers(&saved)))
+        SearchKey::Seqs(set) | SearchKey::Uids(set) if set.is_saved() => {
+            Some(SearchKey::Saved(saved.clone()))
+        }
+        SearchKey::Seqs(set) => {
+            let uids = uid_ranges(&known, &set.seqs_within(known.exists()));
+            Some(SearchKey::Uids(SequenceSet::from_numbers(&uids)))
         }
         _ => None,
     }))
@@ -66,23 +71,12 @@ pub(super) fn open(
     known: Arc<Snapshot>,
     results: &Results,
 ) -> Result<()> {
-    let (tag, contexts_max) = (ctx.tag, ctx.shared.settings.limits.contexts_max);
+    let (tag, limits) = (ctx.tag, &ctx.shared.settings.limits);
     let collation = *ctx.collation;
     let contexts = &mut ctx.selected()?.contexts;
-    let (count, size) = contexts.size();
-    // How relevant a message is changes with the others: that order cannot be followed.
-    let by_relevancy = criteria.iter().any(|criterion| criterion.key == SortKey::Relevancy);
-    // Nothing happens to a message that grows older.
-    let by_time = key.uses_time();
-    let is_full = count >= contexts_max || size + results.len() > RESULTS_MAX;
-    if by_relevancy || by_time || is_full {
+    if let Some(text) = why_not(contexts, limits, &key, &criteria, results) {
         // RFC 5267 §4.3.1: the rest of the command is done all the same.
         let code = Code::NoUpdate(tag);
-        let text = match (by_relevancy, by_time) {
-            (true, _) => "No order to be followed",
-            (_, true) => "Time is not followed",
-            _ => "Too many contexts",
-        };
         ctx.push(|out| render::untagged(out, Status::No, Some(&code), text));
         return Ok(());
     }
@@ -106,6 +100,32 @@ pub(super) fn open(
         missed,
     });
     Ok(())
+}
+
+/// Why a search is not followed beside those that are.
+fn why_not(
+    contexts: &Contexts,
+    limits: &Limits,
+    key: &SearchKey,
+    criteria: &[SortCriterion],
+    results: &Results,
+) -> Option<&'static str> {
+    let (count, size) = contexts.size();
+    let ranges = contexts.count_ranges().saturating_add(key.count_ranges());
+    [
+        // How relevant a message is changes with the others: that order cannot be followed.
+        (
+            criteria.iter().any(|criterion| criterion.key == SortKey::Relevancy),
+            "No order to be followed",
+        ),
+        // Nothing happens to a message that grows older.
+        (key.uses_time(), "Time is not followed"),
+        (count >= limits.contexts_max || size + results.len() > RESULTS_MAX, "Too many contexts"),
+        (ranges > limits.sequence_ranges_max, "Too many ranges to be followed"),
+        (search::count_walks(key) > WALKS_MAX, "Too many keys to be followed"),
+    ]
+    .into_iter()
+    .find_map(|(is_so, text)| is_so.then_some(text))
 }
 
 /// What came of a command after [`open`]: where it failed nothing is followed, as nothing else of
@@ -162,7 +182,7 @@ pub(super) async fn refresh(
         return wanted;
     };
     let known = selected.known().clone();
-    let recent = numbers_of(selected.recent());
+    let recent = Arc::new(numbers_of(selected.recent()));
     let Some(actor) = actor else { return wanted };
     let new = uid_ranges(&known, new);
     for context in selected.contexts.iter_mut() {
@@ -201,7 +221,7 @@ async fn refresh_one(
     actor: AccountId,
     context: &mut Context,
     known: &Arc<Snapshot>,
-    recent: &NumberSet,
+    recent: &Arc<NumberSet>,
     out: &mut Vec<u8>,
 ) -> Result<NumberSet> {
     let mut new = NumberSet::new();
@@ -210,7 +230,7 @@ async fn refresh_one(
     }
     let fresh = fresh(known, context);
     if !fresh.is_empty() {
-        let nothing = NumberSet::new();
+        let nothing = Arc::default();
         let (key, collation) = (&context.key, context.collation);
         let work = &Work::new(shared.settings.search_bytes_max);
         let asked = Asked { key, known, saved: &nothing, recent, actor, collation, work };

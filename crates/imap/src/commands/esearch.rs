@@ -208,7 +208,7 @@ async fn find_elsewhere(
             Err(error) => return Err(CommandError::from(error)),
         };
         // Neither `$` nor \Recent says anything of another mailbox.
-        let nothing = NumberSet::new();
+        let nothing = Arc::default();
         let (saved, recent) = (&nothing, &nothing);
         let (key, known) = (&args.key, &known);
         let asked = Asked { key, known, saved, recent, actor, collation, work };

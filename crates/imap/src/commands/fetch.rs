@@ -144,7 +144,10 @@ async fn tell_vanished(ctx: &mut Ctx<'_>, set: &SequenceSet, since: ModSeq) -> R
     let known = selected.known().clone();
     // `*` reaches up to what was expunged last, and not only to the last message there is.
     let last = known.uid_next().get().saturating_sub(1);
-    let uids = if set.is_saved() { selected.saved.clone() } else { set.resolve_uids(last) };
+    let uids = match set.is_saved() {
+        true => NumberSet::clone(&selected.saved),
+        false => set.resolve_uids(last),
+    };
     let asked = Asked { since, uids, matched_to: 0 };
     let gone = expunged_since(ctx, account, known, asked).await?;
     ctx.push(|out| render::vanished(out, &gone, true));

@@ -9,11 +9,14 @@
 
 mod answer;
 mod content;
+mod flag_tests;
 mod forms;
 mod program;
 mod relevance;
 mod rows;
 mod sought;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use storage::{Near, SearchTerm, Snapshot, StorageError, Store, Want};
 pub(super) use self::answer::{answer, highest_modseq, relevance, save, uids_in_order};
 use self::program::{Facts, Program, Sets};
 use self::rows::RowKeys;
+pub(super) use self::rows::count_walks;
 use self::sought::Indexed;
 pub(super) use self::work::Work;
 use super::aside::aside;
@@ -39,6 +43,10 @@ use crate::types::{FetchAttribute, NumberSet, Results, SearchArgs, SearchKey, Se
 
 /// LIMIT: tests of one message by one key that an async thread makes itself: about a millisecond.
 const TESTS_IN_PLACE: u64 = 100_000;
+
+/// LIMIT: such tests that are made at once: some tenths of a second, after which nobody may wait
+/// for the answer any more.
+const TESTS_AT_ONCE: u64 = 20_000_000;
 
 /// LIMIT: up to so many messages are read themselves, sooner than the index is asked.
 const READ_WITHOUT_INDEX: u64 = 16;
@@ -114,23 +122,27 @@ pub(super) async fn find(
     let (actor, collation) = (ctx.user()?.account, *ctx.collation);
     let selected = ctx.selected()?;
     let (known, saved) = (selected.known().clone(), selected.saved.clone());
-    let recent = numbers_of(selected.recent());
-    let (recent, work) = (&recent, &Work::new(ctx.shared.settings.search_bytes_max));
-    let asked = Asked { key, known: &known, saved: &saved, recent, actor, collation, work };
-    let (among, reached) = among(&store, limit, &asked).await?;
-    let program = compile(&store, asked).await?;
+    let recent = Arc::new(numbers_of(selected.recent()));
+    let work = Work::new(ctx.shared.settings.search_bytes_max);
     if key.uses_modseq() {
         // RFC 7162 §3.1: the key makes the client one that knows CONDSTORE.
         ctx.enable_condstore();
     }
     if saves {
-        // RFC 9051 §6.4.4.1: what was saved before is gone also when this command fails; the
-        // program has resolved its own `$` already.
-        ctx.selected()?.saved = NumberSet::new();
+        // RFC 9051 §6.4.4.1: what was saved before is gone also when this command fails, which
+        // searches in what `$` stood for.
+        ctx.selected()?.saved = Arc::default();
     }
     let progress = Progress::default();
-    let work = evaluate(&store, known.clone(), &among, program, &progress);
-    let seqs = ctx.wait_for(&progress, work).await??;
+    let searching = async {
+        let (known, saved, recent, work) = (&known, &saved, &recent, &work);
+        let asked = Asked { key, known, saved, recent, actor, collation, work };
+        let (among, reached) = among(&store, limit, &asked).await?;
+        let program = compile(&store, asked).await?;
+        let seqs = evaluate(&store, known.clone(), &among, program, &progress).await?;
+        Ok::<_, CommandError>((seqs, reached))
+    };
+    let (seqs, reached) = ctx.wait_for(&progress, searching).await??;
     ctx.check_rights().await?;
     Ok(Found { known, seqs, reached })
 }
@@ -172,9 +184,9 @@ pub(super) struct Asked<'a> {
     pub(super) key: &'a SearchKey,
     pub(super) known: &'a Snapshot,
     /// UIDs that `$` stands for.
-    pub(super) saved: &'a NumberSet,
+    pub(super) saved: &'a Arc<NumberSet>,
     /// UIDs that are `\Recent`.
-    pub(super) recent: &'a NumberSet,
+    pub(super) recent: &'a Arc<NumberSet>,
     /// The account that searches, since annotations are not the same to everybody.
     pub(super) actor: AccountId,
     pub(super) collation: Collation,
@@ -184,8 +196,8 @@ pub(super) struct Asked<'a> {
 
 /// Makes a search ready.
 pub(super) async fn compile(store: &Store, asked: Asked<'_>) -> Result<Program> {
-    let Asked { key, known, saved, recent, actor, collation, work } = asked;
-    let rows = RowKeys::load(store, actor, known.mailbox(), key, collation).await?;
+    let rows = RowKeys::load(store, &asked).await?;
+    let Asked { key, known, saved, recent, collation, work, .. } = asked;
     let sets = Sets { known, saved, recent, rows, collation };
     Ok(Program::compile(key, &sets, store.now(), work.clone()))
 }
@@ -225,21 +237,16 @@ pub(super) async fn evaluate(
 ) -> Result<NumberSet> {
     let program = Arc::new(program);
     let tests = among.len().saturating_mul(program.size());
-    let (mut found, mut open) = if tests <= TESTS_IN_PLACE {
-        first_stage(&known, among, &program)
-    } else {
-        let (known, among, program) = (known.clone(), among.clone(), program.clone());
-        let testing = tokio::task::spawn_blocking(move || first_stage(&known, &among, &program));
-        testing.await.map_err(|error| StorageError::Internal(error.to_string()))?
+    let (mut found, mut open) = match tests <= TESTS_IN_PLACE {
+        true => first_stage(&known, among, &program),
+        false => first_stage_aside(&known, among, &program, TESTS_AT_ONCE).await?,
     };
     let mut index = None;
     if open.len() > READ_WITHOUT_INDEX && !program.terms().is_empty() {
         let (known, program, asked) = (known.clone(), program.clone(), open);
         let asking = aside(store, move |store| index_stage(store, &known, &asked, &program));
         let (more, rest, answer) = asking.await?;
-        for &(first, last) in more.ranges() {
-            found.insert_range(first, last);
-        }
+        append(&mut found, more);
         (open, index) = (rest, Some(Arc::new(answer)));
     }
     progress.begin(u32::try_from(among.len()).unwrap_or(u32::MAX));
@@ -279,6 +286,48 @@ pub(super) async fn evaluate(
 /// What the view alone decides: the messages found, and those still open.
 fn first_stage(known: &Snapshot, among: &NumberSet, program: &Program) -> (NumberSet, NumberSet) {
     stage(known, among, program, None)
+}
+
+/// The first stage where it takes time: beside the async threads, and so many tests at once that
+/// nothing of it goes on for long that nobody waits for any more.
+async fn first_stage_aside(
+    known: &Arc<Snapshot>,
+    among: &NumberSet,
+    program: &Arc<Program>,
+    tests_at_once: u64,
+) -> Result<(NumberSet, NumberSet)> {
+    let (messages, size) = (among.len(), program.size().max(1));
+    if !program.work().take_tests(messages.saturating_mul(size)) {
+        return Err(too_many());
+    }
+    let at_once = (tests_at_once / size).max(1) as usize;
+    let (mut found, mut open) = (NumberSet::new(), NumberSet::new());
+    for start in (0..messages as usize).step_by(at_once) {
+        let some = among.slice(start..start.saturating_add(at_once));
+        let (known, program) = (known.clone(), program.clone());
+        let testing = tokio::task::spawn_blocking(move || first_stage(&known, &some, &program));
+        let tested = testing.await;
+        let (more, rest) = tested.map_err(|error| StorageError::Internal(error.to_string()))?;
+        append(&mut found, more);
+        append(&mut open, rest);
+    }
+    Ok((found, open))
+}
+
+/// The keys take more than one command may do, whatever the texts.
+fn too_many() -> CommandError {
+    refused(Code::Limit, "Too many keys for a mailbox of this size")
+}
+
+/// Adds numbers.
+fn append(numbers: &mut NumberSet, more: NumberSet) {
+    if numbers.is_empty() {
+        *numbers = more;
+        return;
+    }
+    for &(first, last) in more.ranges() {
+        numbers.insert_range(first, last);
+    }
 }
 
 /// What the index decides beside it, and all that it said.

@@ -25,7 +25,8 @@ pub struct Limits {
     pub literals_max: usize,
     /// Octets thrown away to find the end of a refused command before the connection is ended.
     pub skip_bytes_max: u64,
-    /// Ranges in one sequence set.
+    /// Ranges in one sequence set, and in all sets together of the searches that a session
+    /// follows.
     pub sequence_ranges_max: usize,
     /// Data items of one FETCH, macros expanded.
     pub fetch_attributes_max: usize,

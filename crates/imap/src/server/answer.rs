@@ -1,6 +1,8 @@
 //! One command from frame to tagged reply: it is parsed, looked up, checked against the state and
 //! what is switched off, run and answered.
 
+use std::sync::Arc;
+
 use net::ProtocolCounts;
 
 use super::allowed::{needs_rights, states_of, updates_after, uses_seqs, wrong_state};
@@ -14,7 +16,7 @@ use crate::error::{Answer, CommandError, Result};
 use crate::parse::{Frame, ParseError, Rejection, parse_command, parse_head};
 use crate::render::{self, Status};
 use crate::session::{OwnChange, Selected, State, Updates};
-use crate::types::{Command, NumberSet, Tag};
+use crate::types::{Command, Tag};
 
 impl Session {
     /// Parses, runs and answers one command.
@@ -74,7 +76,7 @@ impl Session {
             && asks_save(&frame.text)
             && let Some(selected) = self.state.selected_mut()
         {
-            selected.saved = NumberSet::new();
+            selected.saved = Arc::default();
         }
     }
 

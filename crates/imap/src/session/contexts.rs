@@ -73,6 +73,12 @@ impl Contexts {
         (self.0.len(), self.0.iter().map(|context| context.results.len()).sum())
     }
 
+    /// How many ranges the sets of numbers have that are searched for.
+    pub(crate) fn count_ranges(&self) -> usize {
+        let counts = self.0.iter().map(|context| context.key.count_ranges());
+        counts.fold(0, usize::saturating_add)
+    }
+
     /// Whether a command with this tag is followed.
     pub(crate) fn has(&self, tag: &Tag) -> bool {
         self.0.iter().any(|context| context.tag == *tag)

@@ -65,7 +65,7 @@ pub(crate) struct Selected {
     recent: Recent,
     modseq: ToldModSeq,
     /// SEARCHRES: UIDs of the last `SEARCH RETURN (SAVE)` (RFC 9051 §6.4.4.1).
-    pub(crate) saved: NumberSet,
+    pub(crate) saved: Arc<NumberSet>,
     /// Searches whose results the client follows.
     pub(crate) contexts: Contexts,
 }
@@ -82,7 +82,7 @@ impl Selected {
             recent.is_news(&known);
         }
         let modseq = ToldModSeq::new(known.highest_modseq());
-        let (saved, contexts) = (NumberSet::new(), Contexts::default());
+        let (saved, contexts) = (Arc::default(), Contexts::default());
         Self {
             tenure,
             acl_changes,

@@ -1,12 +1,15 @@
 //! Search programs (RFC 9051 §6.4.4) and the arguments of SEARCH and ESEARCH.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ids::ModSeq;
 use message::date::Day;
 use message::flag::{Keyword, SystemFlags};
 
-use super::{Addressing, AnnotationCriterion, FetchAttribute, MailboxFilter, SequenceSet};
+use super::{
+    Addressing, AnnotationCriterion, FetchAttribute, MailboxFilter, NumberSet, SequenceSet,
+};
 
 /// A condition on a message (RFC 9051 §6.4.4). Text is Unicode, decoded from the charset named.
 ///
@@ -25,6 +28,9 @@ pub enum SearchKey {
     Seqs(SequenceSet),
     /// `UID set`.
     Uids(SequenceSet),
+    /// The UIDs that `$` stood for when it was first asked (RFC 5267 §4.3), however often it is
+    /// named: no client writes them.
+    Saved(Arc<NumberSet>),
     /// `ANSWERED`, `DELETED`, `DRAFT`, `FLAGGED`, `SEEN`: exactly one flag, set.
     Has(SystemFlags),
     /// `UNANSWERED` and so on: exactly one flag, not set.
@@ -137,9 +143,24 @@ impl SearchKey {
     pub fn numbers(&self) -> Self {
         match self {
             Self::And(keys) => Self::And(keys.iter().map(Self::numbers).collect()),
-            Self::Seqs(_) | Self::Uids(_) => self.clone(),
+            Self::Seqs(_) | Self::Uids(_) | Self::Saved(_) => self.clone(),
             _ => Self::All,
         }
+    }
+
+    /// How many ranges all sets of numbers in the key have together, one that is named twice
+    /// counted twice.
+    pub fn count_ranges(&self) -> usize {
+        let mut count = 0_usize;
+        self.any(&mut |key| {
+            count = count.saturating_add(match key {
+                Self::Seqs(set) | Self::Uids(set) => set.ranges().len(),
+                Self::Saved(uids) => uids.ranges().len(),
+                _ => 0,
+            });
+            false
+        });
+        count
     }
 
     /// Whether MODSEQ is searched for, which makes the client CONDSTORE-aware (RFC 7162 §3.1.5)

@@ -14,6 +14,7 @@ mod rights;
 mod sasl;
 mod scene;
 mod search_index;
+mod search_work;
 mod seen;
 mod sorting;
 mod switched_off;

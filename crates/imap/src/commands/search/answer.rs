@@ -72,7 +72,7 @@ pub(in crate::commands) fn save(
     returns: Option<SearchReturn>,
 ) -> Result<()> {
     let kept = kept(results, returns.unwrap_or_default());
-    ctx.selected()?.saved = numbers_of(&uids_of(known, &kept));
+    ctx.selected()?.saved = Arc::new(numbers_of(&uids_of(known, &kept)));
     Ok(())
 }
 

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use ids::{ContentId, ModSeq, Timestamp};
 use message::Collation;
 use message::date::Day;
-use message::flag::{Flags, SystemFlags};
+use message::flag::SystemFlags;
 use storage::{Content, Entry, SearchTerm, Snapshot, Want};
 
 use super::content::{KeyField, Texts};
+use super::flag_tests::{FlagTest, FlagTests};
 use super::rows::RowKeys;
 use super::sought::{Indexed, Place, Sought, What};
 use super::work::Work;
@@ -20,14 +21,16 @@ use super::{near, words};
 use crate::types::{Addressing, NumberSet, SearchKey, SequenceSet};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
+/// A set of numbers is halved so often in the time of one test.
+const HALVINGS_A_TEST: u64 = 4;
 
 /// What sets of numbers in the keys refer to.
 pub(super) struct Sets<'s> {
     pub(super) known: &'s Snapshot,
     /// UIDs that `$` stands for.
-    pub(super) saved: &'s NumberSet,
+    pub(super) saved: &'s Arc<NumberSet>,
     /// UIDs that are `\Recent` in this session.
-    pub(super) recent: &'s NumberSet,
+    pub(super) recent: &'s Arc<NumberSet>,
     /// The keys that storage answered by itself.
     pub(super) rows: RowKeys,
     /// How texts are compared.
@@ -76,9 +79,12 @@ enum Node {
     Any(Vec<Node>),
     Not(Box<Node>),
     Seqs(NumberSet),
-    Uids(NumberSet),
+    /// One set for all keys that mean it: it may have a range for every second message.
+    Uids(Arc<NumberSet>),
     /// By number of the flag set: each distinct set of flags was tested once.
-    FlagSets(Vec<bool>),
+    FlagSets(Arc<[bool]>),
+    /// Tested for each message, where there are too many sets of flags.
+    Flags(FlagTest),
     /// Internal date in seconds.
     Received(Range<i64>),
     /// Day of the Date field.
@@ -97,7 +103,8 @@ impl Program {
         now: Timestamp,
         work: Arc<Work>,
     ) -> Self {
-        let compiler = Compiler { sets, now, is_fuzzy: false };
+        let flag_tests = FlagTests::default();
+        let mut compiler = Compiler { sets, now, is_fuzzy: false, flag_tests };
         let mut node = compiler.node(key);
         let mut terms = Vec::new();
         node.number(&mut terms);
@@ -120,7 +127,8 @@ impl Program {
         self.node.test(facts)
     }
 
-    /// How many tests it makes of a message at most.
+    /// How many tests it makes of a message at most; one that looks for a number among many counts
+    /// for some.
     pub(super) fn size(&self) -> u64 {
         self.node.size()
     }
@@ -157,11 +165,13 @@ struct Compiler<'c> {
     now: Timestamp,
     /// Whether the key at hand stands inside FUZZY (RFC 6203).
     is_fuzzy: bool,
+    /// The keys for flags so far.
+    flag_tests: FlagTests,
 }
 
 impl Compiler<'_> {
     /// The parser bounds how deep keys are nested.
-    fn node(&self, key: &SearchKey) -> Node {
+    fn node(&mut self, key: &SearchKey) -> Node {
         use SearchKey as K;
         match key {
             K::All => Node::Always(true),
@@ -170,15 +180,15 @@ impl Compiler<'_> {
             K::Not(key) => Node::Not(Box::new(self.node(key))),
             K::Seqs(set) => self.numbers(set, Addressing::Seq),
             K::Uids(set) => self.numbers(set, Addressing::Uid),
-            K::Has(flags) => self.flag_sets(|set| set.system.contains(*flags)),
-            K::Lacks(flags) => self.flag_sets(|set| !set.system.contains(*flags)),
-            K::Keyword(keyword) => self.flag_sets(|set| set.has_keyword(keyword)),
-            K::Unkeyword(keyword) => self.flag_sets(|set| !set.has_keyword(keyword)),
+            K::Saved(uids) => Node::Uids(uids.clone()),
+            K::Has(flags) => self.flags(FlagTest::Has(*flags)),
+            K::Lacks(flags) => self.flags(FlagTest::Lacks(*flags)),
+            K::Keyword(keyword) => self.flags(FlagTest::Keyword(keyword.clone())),
+            K::Unkeyword(keyword) => self.flags(FlagTest::Unkeyword(keyword.clone())),
             K::Recent => self.recent(),
             // RFC 3501 §6.4.4: NEW is RECENT UNSEEN.
             K::New => {
-                let unseen = |set: &Flags| !set.system.contains(SystemFlags::SEEN);
-                Node::All(vec![self.recent(), self.flag_sets(unseen)])
+                Node::All(vec![self.recent(), self.flags(FlagTest::Lacks(SystemFlags::SEEN))])
             }
             K::Old => Node::Not(Box::new(self.recent())),
             K::Before(day) => Node::Received(i64::MIN..day_start(*day)),
@@ -206,7 +216,12 @@ impl Compiler<'_> {
             K::Smaller(bytes) => Node::Size(0..*bytes),
             K::ModSeq(modseq) => Node::ModSeqFrom(*modseq),
             K::EmailId(id) => Node::Content(content_id(id)),
-            K::Fuzzy(key) => Compiler { is_fuzzy: true, ..*self }.node(key),
+            K::Fuzzy(key) => {
+                let before = std::mem::replace(&mut self.is_fuzzy, true);
+                let node = self.node(key);
+                self.is_fuzzy = before;
+                node
+            }
             K::Bcc(text) => self.text(text, &Place::Key(KeyField::Bcc)),
             K::Cc(text) => self.text(text, &Place::Key(KeyField::Cc)),
             K::From(text) => self.text(text, &Place::Key(KeyField::From)),
@@ -250,7 +265,8 @@ impl Compiler<'_> {
             Addressing::Seq => Node::Seqs(set.seqs_within(known.exists())),
             Addressing::Uid => {
                 let last = known.by_seq(known.exists());
-                Node::Uids(set.resolve_uids(last.map_or(0, |entry| entry.uid().get())))
+                let largest = last.map_or(0, |entry| entry.uid().get());
+                Node::Uids(Arc::new(set.resolve_uids(largest)))
             }
         }
     }
@@ -259,10 +275,13 @@ impl Compiler<'_> {
         Node::Uids(self.sets.recent.clone())
     }
 
-    fn flag_sets(&self, test: impl Fn(&Flags) -> bool) -> Node {
+    fn flags(&mut self, test: FlagTest) -> Node {
         let known = self.sets.known;
-        let sets = (0..known.flag_sets()).map(|set| known.flags_of_set(set).is_some_and(&test));
-        Node::FlagSets(sets.collect())
+        let sets = (0..known.flag_sets()).map(|set| known.flags_of_set(set));
+        match self.flag_tests.answers(&test, sets) {
+            Some(answers) => Node::FlagSets(answers),
+            None => Node::Flags(test),
+        }
     }
 
     fn ago(&self, secs: u32) -> i64 {
@@ -290,6 +309,9 @@ impl Node {
         match self {
             Self::All(nodes) | Self::Any(nodes) => 1 + nodes.iter().map(Self::size).sum::<u64>(),
             Self::Not(node) => 1 + node.size(),
+            // Halving a set takes as long as a test after some times.
+            Self::Seqs(set) => 1 + halvings(set) / HALVINGS_A_TEST,
+            Self::Uids(set) => 1 + halvings(set) / HALVINGS_A_TEST,
             _ => 1,
         }
     }
@@ -334,6 +356,7 @@ impl Node {
             Self::Seqs(set) => Some(set.contains(facts.seq)),
             Self::Uids(set) => Some(set.contains(entry.uid().get())),
             Self::FlagSets(sets) => Some(sets.get(entry.flag_set()).copied().unwrap_or(false)),
+            Self::Flags(test) => Some(test.is_met_by(entry.flags())),
             Self::Received(secs) => Some(secs.contains(&entry.internal_date().as_secs())),
             Self::Sent(days) => {
                 texts.sent_day().map(|day| day.is_some_and(|day| days.contains(&day)))
@@ -344,6 +367,11 @@ impl Node {
             Self::Sought(sought) => sought.test(facts.indexed, texts),
         }
     }
+}
+
+/// How often a set is halved until it is known whether a number is in it.
+fn halvings(set: &NumberSet) -> u64 {
+    set.ranges().len().checked_ilog2().unwrap_or_default().into()
 }
 
 /// One node that answers `decisive` decides; else the first one that does not know.

@@ -2,8 +2,9 @@
 //! (RFC 8474 §6) and annotations (RFC 5257 §4.8). They are looked up before the program is
 //! compiled, which then knows them as sets of UIDs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use ids::{AccountId, CollectionId, Uid};
 use message::Collation;
@@ -13,8 +14,13 @@ use storage::{MetadataScope, ReadTx, Store, ThreadId};
 use super::super::annotations::to_storage;
 use super::super::numbers_of;
 use super::program::{day_end, day_start};
+use super::work::Work;
+use super::{Asked, too_many};
 use crate::error::Result;
 use crate::types::{AnnotationCriterion, AnnotationPattern, AnnotationScope, NumberSet, SearchKey};
+
+/// LIMIT: ranges in the answers to all keys of one search; eight bytes each.
+const RANGES_MAX: usize = 4_000_000;
 
 /// A question to storage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +40,7 @@ impl RowKey {
         actor: AccountId,
         mailbox: CollectionId,
         collation: Collation,
+        work: &Work,
     ) -> storage::Result<NumberSet> {
         let found = match self {
             Self::Saved(from, to) => tx.find_saved(mailbox, Range { start: *from, end: *to })?,
@@ -41,7 +48,8 @@ impl RowKey {
             Self::Annotated(entries, scope, value) => {
                 let sought = SoughtValue::new(entries, *scope, value.as_deref(), collation);
                 let found = |entry: &str, scope, value: &[u8]| {
-                    sought.as_ref().is_some_and(|sought| sought.is_in(entry, scope, value))
+                    work.take_look(value.len())
+                        && sought.as_ref().is_some_and(|sought| sought.is_in(entry, scope, value))
                 };
                 return Ok(numbers_of(&tx.find_annotated_messages(actor, mailbox, found)?));
             }
@@ -52,40 +60,51 @@ impl RowKey {
 
 /// The keys that the database answers by itself, each with the UIDs that match.
 #[derive(Debug, Default)]
-pub(super) struct RowKeys(BTreeMap<RowKey, NumberSet>);
+pub(super) struct RowKeys(BTreeMap<RowKey, Arc<NumberSet>>);
 
 impl RowKeys {
-    /// Answers every such question in `key`.
-    pub(super) async fn load(
-        store: &Store,
-        actor: AccountId,
-        mailbox: CollectionId,
-        key: &SearchKey,
-        collation: Collation,
-    ) -> Result<Self> {
-        let mut asked = BTreeMap::new();
-        key.any(&mut |key| {
-            if let Some(row_key) = row_key(key) {
-                asked.insert(row_key, NumberSet::new());
-            }
-            false
-        });
-        if asked.is_empty() {
-            return Ok(Self::default());
-        }
+    /// Answers every such question in what is asked. Each is a walk over the mailbox, which takes
+    /// of the work that the command may make; NO with LIMIT where there is none left.
+    pub(super) async fn load(store: &Store, asked: &Asked<'_>) -> Result<Self> {
+        let Asked { key, known, actor, collation, work, .. } = *asked;
+        let (mut rows, mut ranges) = (BTreeMap::new(), 0);
         // Each in a transaction of its own: others may read between two of them.
-        for (key, uids) in &mut asked {
-            let key = key.clone();
-            let read = move |tx: &mut ReadTx<'_>| key.answer(tx, actor, mailbox, collation);
-            *uids = store.read(read).await?;
+        for row_key in questions(key) {
+            if !work.take_rows(known.exists()) {
+                return Err(too_many());
+            }
+            let (question, budget, mailbox) = (row_key.clone(), work.clone(), known.mailbox());
+            let read =
+                move |tx: &mut ReadTx<'_>| question.answer(tx, actor, mailbox, collation, &budget);
+            let uids = store.read(read).await?;
+            ranges += uids.ranges().len();
+            if work.is_spent() || ranges > RANGES_MAX {
+                return Err(too_many());
+            }
+            rows.insert(row_key, Arc::new(uids));
         }
-        Ok(Self(asked))
+        Ok(Self(rows))
     }
 
     /// The messages that `key` finds, if it is such a question.
-    pub(super) fn uids_of(&self, key: &SearchKey) -> Option<NumberSet> {
+    pub(super) fn uids_of(&self, key: &SearchKey) -> Option<Arc<NumberSet>> {
         Some(self.0.get(&row_key(key)?).cloned().unwrap_or_default())
     }
+}
+
+/// Every such question in `key`, once.
+fn questions(key: &SearchKey) -> BTreeSet<RowKey> {
+    let mut questions = BTreeSet::new();
+    key.any(&mut |key| {
+        questions.extend(row_key(key));
+        false
+    });
+    questions
+}
+
+/// How many walks over the mailbox `key` takes.
+pub(in crate::commands) fn count_walks(key: &SearchKey) -> usize {
+    questions(key).len()
 }
 
 /// A value of annotations that a search key asks for.

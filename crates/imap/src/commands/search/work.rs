@@ -16,6 +16,12 @@ const LOOK_BYTES: u64 = 64;
 /// which its length bounds.
 const LOOKS_FREE: u32 = 16;
 
+/// A test that needs no text takes as long as a look into so many bytes: the 2,000 keys of one
+/// command may be asked of a million messages.
+const TEST_BYTES: u64 = 16;
+/// A walk over the rows of a mailbox takes as long as over so many, however few there are.
+const ROWS_MIN: u32 = 1000;
+
 /// The bytes of texts that one command may still look through.
 #[derive(Debug)]
 pub(in crate::commands) struct Work {
@@ -32,6 +38,21 @@ impl Work {
     /// Whether more was asked for than there was: what was found since then means nothing.
     pub(in crate::commands) fn is_spent(&self) -> bool {
         self.is_spent.load(Ordering::Relaxed)
+    }
+
+    /// Whether so many tests may be made that need no text.
+    pub(super) fn take_tests(&self, tests: u64) -> bool {
+        self.take(tests.saturating_mul(TEST_BYTES))
+    }
+
+    /// Whether the rows of a mailbox of so many messages may be walked over.
+    pub(super) fn take_rows(&self, messages: u32) -> bool {
+        self.take(u64::from(messages.max(ROWS_MIN)).saturating_mul(LOOK_BYTES))
+    }
+
+    /// Whether a text of so many bytes may be looked through.
+    pub(super) fn take_look(&self, bytes: usize) -> bool {
+        self.take((bytes as u64).max(LOOK_BYTES))
     }
 
     /// Takes so much of what is left, if it is there.
@@ -65,7 +86,7 @@ impl<'w> Looks<'w> {
         if self.made.get() <= LOOKS_FREE {
             return self.work.is_none_or(|work| !work.is_spent());
         }
-        self.work.is_none_or(|work| work.take((bytes as u64).max(LOOK_BYTES)))
+        self.work.is_none_or(|work| work.take_look(bytes))
     }
 
     /// Takes work for comparing a word with `count` others.
