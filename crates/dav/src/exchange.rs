@@ -7,7 +7,8 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue};
 use ids::{AccountId, Timestamp};
 use storage::{
-    AccountTx, Committed, PreparedMessage, QuietPushes, ReadTx, StorageError, Store, WriteTx,
+    AccountTx, Committed, Extent, PreparedMessage, QuietPushes, ReadTx, StorageError, Store,
+    WriteTx,
 };
 
 use crate::answer::Answer;
@@ -189,8 +190,9 @@ impl Exchange {
             lock(tx)?;
             asking.change(tx, owner, &closure)
         };
-        let written =
-            self.store.deliver_messages(label, Vec::new(), move |tx| kept.keep(change(tx)));
+        let written = self
+            .store
+            .deliver_messages(Extent::Brief, label, Vec::new(), move |tx| kept.keep(change(tx)));
         refusal.or(written.await)
     }
 

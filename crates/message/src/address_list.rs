@@ -386,10 +386,21 @@ impl<'a> Lexer<'a> {
     // domain-literal with its brackets.
     fn literal(&mut self) -> Vec<u8> {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let len = rest.iter().position(|&byte| byte == b']').map_or(rest.len(), |at| at + 1);
-        self.at += len;
+        let end = rest.iter().position(|byte| b"]<>,".contains(byte));
+        let taken = match end.and_then(|at| rest.get(..=at)?.split_last()) {
+            // A bracket that is never closed, in a name before an address: no literal.
+            Some((b'<' | b'>' | b',', word)) => {
+                self.at += word.len();
+                let is_dropped = |byte: &u8| b"\r\n\0".contains(byte);
+                let word = word.trim_ascii_end().iter().copied();
+                return word.filter(|byte| !is_dropped(byte)).collect();
+            }
+            Some(_) => end.map_or(rest, |at| rest.get(..=at).unwrap_or(rest)),
+            None => rest,
+        };
+        self.at += taken.len();
         let is_blank = |byte: &u8| b" \t\r\n\0".contains(byte);
-        rest.get(..len).unwrap_or_default().iter().copied().filter(|b| !is_blank(b)).collect()
+        taken.iter().copied().filter(|byte| !is_blank(byte)).collect()
     }
 }
 

@@ -123,8 +123,11 @@ impl Originators {
         };
         // A domain that cannot be looked up, and an address before the address: not all programs
         // show the same of them.
-        if local.contains('@') || !normal_domain(address.domain()).is_ascii() {
-            self.doubt(&format!("{local}@{}", address.domain()));
+        if local.contains('@') {
+            self.doubt(&local);
+        }
+        if !normal_domain(address.domain()).is_ascii() {
+            self.doubt(&format!("@{}", address.domain()));
         }
         if self.named(role).contains(&address) {
             return;

@@ -7,7 +7,7 @@ mod catenate;
 use std::sync::Arc;
 
 use ids::{Timestamp, Uid};
-use storage::{Append, PreparedMessage, StorageError};
+use storage::{Append, Extent, PreparedMessage, StorageError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::annotations::changes_of;
@@ -39,10 +39,11 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: AppendArgs) -> Result<Reply> {
         memory.extend(drawn);
     }
     let (messages, counted) = (prepared.clone(), prepared.clone());
+    let extent = Extent::of_messages(&prepared, prepared.len());
     let appended = ctx
         .shared
         .store
-        .deliver_messages("imap append", prepared, move |tx| {
+        .deliver_messages(extent, "imap append", prepared, move |tx| {
             let mut tx = tx.account_as(owner, user.account)?;
             let mut appended = Vec::with_capacity(messages.len());
             for (message, options) in messages.iter().zip(&options) {

@@ -204,20 +204,28 @@ impl Framer {
 
     /// Takes one line that is no command: a SASL response or the DONE of IDLE.
     pub fn advance_line(&mut self, input: &mut &[u8]) -> Step {
-        if let State::SkipText { .. } = self.state {
-            return self.skip_text(input).unwrap_or(Step::NeedMore);
+        if !matches!(self.state, State::Text { .. }) {
+            // What was too long is skipped to its end, literals included.
+            return self.advance(input);
         }
         let end = input.iter().position(|&b| b == b'\n');
         let taken = take(input, end.map_or(input.len(), |at| at + 1));
         if self.frame.text.len() + taken.len() > self.line_bytes_max() {
+            let mut tail = Vec::new();
+            extend_tail(&mut tail, &self.frame.text);
+            extend_tail(&mut tail, taken);
             self.refuse(ParseError::LineTooLong);
+            self.state = State::SkipText { tail };
             if let Some(rejection) = &mut self.rejection {
                 rejection.tag = None;
             }
-            if end.is_none() {
-                return self.skipped(taken.len() as u64).unwrap_or(Step::NeedMore);
+            if let Some(end) = self.skipped(taken.len() as u64) {
+                return end;
             }
-            return self.finish_refusal();
+            if end.is_none() {
+                return Step::NeedMore;
+            }
+            return self.line_skipped().unwrap_or_else(|| self.advance(input));
         }
         self.frame.text.extend_from_slice(taken);
         if end.is_none() {

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use ids::AccountId;
 use storage::{
-    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Placement, Post, PreparedMessage, Reception,
-    Sorter, SpoolEntry, SpoolTerms, StorageError, Store, Verdict,
+    Arrival, ArrivalParameters, Claimed, DeliveryPlan, Extent, Placement, Post, PreparedMessage,
+    Reception, Sorter, SpoolEntry, SpoolTerms, StorageError, Store, Verdict,
 };
 
 use self::attempt::{Attempt, Done};
@@ -94,8 +94,11 @@ pub(super) async fn deliver(
         let is_last = sortings >= SORTINGS_MAX;
         let (attempt, noted) = (plan.attempt(reporter, is_last).await?, given_up.clone());
         let messages = attempt.messages();
+        let extent = Extent::of_messages(&messages, envelope.recipients.len());
         let stored = store
-            .deliver_messages("smtp delivery", messages, move |tx| attempt.store(tx, &noted))
+            .deliver_messages(extent, "smtp delivery", messages, move |tx| {
+                attempt.store(tx, &noted)
+            })
             .await;
         match (stored, given_up.get()) {
             (Ok(committed), _) => {

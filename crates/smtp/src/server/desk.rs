@@ -14,8 +14,8 @@ use message::address::Address;
 use net::Connection;
 use sasl::Name;
 use storage::{
-    AuthorsElsewhere, Authorship, CalendarWishes, Disposition, Grant, GreylistTimes, Greylisted,
-    Poster, Reception, Resolution, Sorter, Store, Triplet,
+    AuthorsElsewhere, Authorship, CalendarWishes, Disposition, Extent, Grant, GreylistTimes,
+    Greylisted, Poster, Reception, Resolution, Sorter, Store, Triplet,
 };
 
 use super::authenticity::Authenticity;
@@ -424,9 +424,10 @@ impl Desk {
         reception: Arc<Reception>,
         dispositions: Vec<Vec<Disposition>>,
     ) -> storage::Result<()> {
-        let noted = self.store.deliver_messages("note refusal", Vec::new(), move |tx| {
-            tx.note_reception(&reception, &dispositions)
-        });
+        let noted =
+            self.store.deliver_messages(Extent::Brief, "note refusal", Vec::new(), move |tx| {
+                tx.note_reception(&reception, &dispositions)
+            });
         noted.await.map(drop)
     }
 

@@ -132,14 +132,13 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// LIMIT: bytes and number of messages that are stored in a brief write.
-    const BRIEF_BYTES: u64 = 512 << 10;
-    const BRIEF_MESSAGES: usize = 16;
-
-    /// The work of storing `messages`.
-    pub(crate) fn of_messages(messages: &[Arc<PreparedMessage>]) -> Self {
+    /// The work of storing `messages`, in so many mailboxes in all.
+    pub fn of_messages(messages: &[Arc<PreparedMessage>], copies: usize) -> Self {
+        /// LIMIT: bytes of messages, and how often they are stored, in a brief write.
+        const BRIEF_BYTES: u64 = 512 << 10;
+        const BRIEF_COPIES: usize = 16;
         let bytes: u64 = messages.iter().map(|message| message.memory_bytes()).sum();
-        match messages.len() <= Self::BRIEF_MESSAGES && bytes <= Self::BRIEF_BYTES {
+        match copies <= BRIEF_COPIES && bytes <= BRIEF_BYTES {
             true => Self::Brief,
             false => Self::Any,
         }

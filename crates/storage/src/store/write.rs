@@ -80,13 +80,13 @@ impl Store {
 
     /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once,
     /// each time after all it did before was rolled back: so it shares the commit of others that
-    /// may at less cost than where each has to be rolled back by itself. What it does beside
-    /// storing `messages` is [brief](Extent::Brief).
+    /// may at less cost than where each has to be rolled back by itself.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
     pub async fn deliver_messages<T, F>(
         &self,
+        extent: Extent,
         label: &'static str,
         messages: Vec<Arc<PreparedMessage>>,
         closure: F,
@@ -95,7 +95,6 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        let extent = Extent::of_messages(&messages);
         let job = repeatable_job(label, closure);
         self.submit((Reach::Messages, extent), label, messages, job).await
     }

@@ -173,6 +173,23 @@ fn lines_that_are_no_commands() {
         found.retain(|step| *step != Step::NeedMore);
         assert_eq!(found, [Step::Refused(Rejection { tag: None, error: ParseError::LineTooLong })]);
     }
+    // A command where none was waited for: what it announces is no line either.
+    let refused = Step::Refused(Rejection { tag: None, error: ParseError::LineTooLong });
+    let wire = format!("{long}{long} {{8+}}\r\nb NOOP\r\n\r\na NOOP\r\n");
+    for piece in [1, 7, wire.len()] {
+        let mut framer = Framer::new(small());
+        let mut steps = Vec::new();
+        for mut input in wire.as_bytes().chunks(piece) {
+            while !input.is_empty() {
+                let step = match steps.is_empty() {
+                    true => framer.advance_line(&mut input),
+                    false => framer.advance(&mut input),
+                };
+                steps.extend((step != Step::NeedMore).then_some(step));
+            }
+        }
+        assert_eq!(steps, [refused.clone(), frame("a NOOP", &[])], "{piece}");
+    }
 }
 
 #[test]

@@ -114,15 +114,19 @@ impl Log {
         }
     }
 
-    /// Called in the place of [`tend`](Self::tend) where somebody waits: the thread copies all,
-    /// until the log is so long that they have to wait.
+    /// Called in the place of [`tend`](Self::tend) where somebody waits: nearly all is copied by the
+    /// thread, which is waited for only where the log is so long that they have to.
     pub(super) fn tend_beside(&mut self, connection: &Connection) {
         let Some(log) = self.grown(connection) else { return };
         if log.pages >= LENGTH_MAX {
             self.tend(connection);
-        } else if log.copied < log.pages {
+            return;
+        }
+        let behind = log.pages - log.copied;
+        match behind > REST_MAX {
             // A full channel means that a copy is asked for already.
-            let _ = self.copier.try_send(());
+            true => drop(self.copier.try_send(())),
+            false => drop(run(connection, "PRAGMA wal_checkpoint(PASSIVE)")),
         }
     }
 

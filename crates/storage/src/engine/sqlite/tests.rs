@@ -186,7 +186,7 @@ fn deliver_in_one_batch(
                 let write = move |tx: &mut WriteTx<'_>| append(tx, account, &message);
                 let done = match runs {
                     Runs::Once => store.write_messages("test", named, write).await,
-                    Runs::Again => store.deliver_messages("test", named, write).await,
+                    Runs::Again => store.deliver_messages(Extent::Any, "test", named, write).await,
                 };
                 (at, done.map(|done| done.value))
             });
@@ -293,7 +293,8 @@ fn a_failure_undoes_only_its_own_write_however_often_the_others_run() {
                 assert!(!(fails && at % 2 == 0), "this one panics");
                 if fails { Err(StorageError::NotFound("what it seeks")) } else { Ok(run) }
             };
-            let done = async move { store.deliver_messages("test", Vec::new(), write).await };
+            let done =
+                async move { store.deliver_messages(Extent::Any, "test", Vec::new(), write).await };
             writes.spawn_on(async move { (at, done.await.is_ok()) }, runtime.handle());
         }
         runtime.block_on(async {
