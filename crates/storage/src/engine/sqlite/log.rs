@@ -93,7 +93,11 @@ impl Log {
 
     /// Called after each commit: has the log copied and begun anew when it has grown.
     pub(super) fn tend(&mut self, connection: &Connection) {
-        let Some(log) = self.grown(connection) else { return };
+        let Some(log) = run(connection, "PRAGMA wal_checkpoint(NOOP)") else { return };
+        self.make_room(log.pages);
+        if log.pages < PAGES_MAX {
+            return;
+        }
         let behind = log.pages - log.copied;
         if behind == 0 {
             // A reader still needs the log.
@@ -112,29 +116,6 @@ impl Log {
             // then, and only the log grows.
             let _ = self.copied.recv_timeout(WAIT);
         }
-    }
-
-    /// Called in the place of [`tend`](Self::tend) where somebody waits: nearly all is copied by the
-    /// thread, which is waited for only where the log is so long that they have to.
-    pub(super) fn tend_beside(&mut self, connection: &Connection) {
-        let Some(log) = self.grown(connection) else { return };
-        if log.pages >= LENGTH_MAX {
-            self.tend(connection);
-            return;
-        }
-        let behind = log.pages - log.copied;
-        match behind > REST_MAX {
-            // A full channel means that a copy is asked for already.
-            true => drop(self.copier.try_send(())),
-            false => drop(run(connection, "PRAGMA wal_checkpoint(PASSIVE)")),
-        }
-    }
-
-    /// How long the log is, where it is long enough to be copied.
-    fn grown(&mut self, connection: &Connection) -> Option<Length> {
-        let log = run(connection, "PRAGMA wal_checkpoint(NOOP)")?;
-        self.make_room(log.pages);
-        (log.pages >= PAGES_MAX).then_some(log)
     }
 
     /// Once that fails, as on a full disk, the log grows as SQLite has it.

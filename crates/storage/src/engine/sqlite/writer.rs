@@ -90,14 +90,12 @@ impl Writer {
     pub(super) fn write_all(&mut self, first: Submission, jobs: &mut mpsc::Receiver<Submission>) {
         let waiting = self.gathering.take(first, jobs, self.shared.settings.batch_max);
         self.write_batch(waiting, || jobs.len());
-        self.log.tend(&self.connection);
     }
 
     /// Writes `submission`, for whom the caller waits; `queued` tells how many came meanwhile.
     pub(super) fn write_one(&mut self, submission: Submission, queued: impl FnOnce() -> usize) {
         self.gathering.begin(Instant::now());
         self.write_batch(VecDeque::from([submission]), queued);
-        self.log.tend_beside(&self.connection);
     }
 
     fn write_batch(&mut self, waiting: VecDeque<Submission>, queued: impl FnOnce() -> usize) {
@@ -107,6 +105,7 @@ impl Writer {
         self.commit(waiting);
         let now = Instant::now();
         self.gathering.learn(taken, now.duration_since(started), queued(), now);
+        self.log.tend(&self.connection);
     }
 
     /// Nothing more will be written.
