@@ -386,10 +386,10 @@ impl<'a> Lexer<'a> {
     // domain-literal with its brackets.
     fn literal(&mut self) -> Vec<u8> {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let end = rest.iter().position(|byte| b"]<>,".contains(byte));
+        let end = rest.iter().position(|byte| b"]<>@".contains(byte));
         let taken = match end.and_then(|at| rest.get(..=at)?.split_last()) {
             // A bracket that is never closed, in a name before an address: no literal.
-            Some((b'<' | b'>' | b',', word)) => {
+            Some((b'<' | b'>' | b'@', word)) => {
                 self.at += word.len();
                 let is_dropped = |byte: &u8| b"\r\n\0".contains(byte);
                 let word = word.trim_ascii_end().iter().copied();

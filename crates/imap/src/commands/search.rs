@@ -137,7 +137,7 @@ pub(super) async fn find(
     let searching = async {
         let (known, saved, recent, work) = (&known, &saved, &recent, &work);
         let asked = Asked { key, known, saved, recent, actor, collation, work };
-        let (among, reached) = among(&store, limit, &asked).await?;
+        let (among, reached) = among(&store, limit, known, &asked).await?;
         let program = compile(&store, asked).await?;
         let seqs = evaluate(&store, known.clone(), &among, program, &progress).await?;
         Ok::<_, CommandError>((seqs, reached))
@@ -152,18 +152,18 @@ pub(super) async fn find(
 async fn among(
     store: &Store,
     limit: Option<u32>,
+    known: &Arc<Snapshot>,
     asked: &Asked<'_>,
 ) -> Result<(NumberSet, Option<Reached>)> {
-    let known = asked.known;
     let mut all = NumberSet::new();
     all.insert_range(1, known.exists());
     if limit.is_none_or(|limit| known.exists() <= limit) {
         return Ok((all, None));
     }
     let numbers = asked.key.numbers();
-    let program = compile(store, Asked { key: &numbers, ..*asked }).await?;
+    let program = Arc::new(compile(store, Asked { key: &numbers, ..*asked }).await?);
     // Numbers are all known to the view.
-    let (found, _) = first_stage(known, &all, &program);
+    let (found, _) = first_stage_where_fit(known, &all, &program).await?;
     Ok(message_limit::cut(limit, known, found))
 }
 
@@ -236,11 +236,7 @@ pub(super) async fn evaluate(
     progress: &Progress,
 ) -> Result<NumberSet> {
     let program = Arc::new(program);
-    let tests = among.len().saturating_mul(program.size());
-    let (mut found, mut open) = match tests <= TESTS_IN_PLACE {
-        true => first_stage(&known, among, &program),
-        false => first_stage_aside(&known, among, &program, TESTS_AT_ONCE).await?,
-    };
+    let (mut found, mut open) = first_stage_where_fit(&known, among, &program).await?;
     let mut index = None;
     if open.len() > READ_WITHOUT_INDEX && !program.terms().is_empty() {
         let (known, program, asked) = (known.clone(), program.clone(), open);
@@ -286,6 +282,19 @@ pub(super) async fn evaluate(
 /// What the view alone decides: the messages found, and those still open.
 fn first_stage(known: &Snapshot, among: &NumberSet, program: &Program) -> (NumberSet, NumberSet) {
     stage(known, among, program, None)
+}
+
+/// The first stage, beside the async threads where it takes time.
+async fn first_stage_where_fit(
+    known: &Arc<Snapshot>,
+    among: &NumberSet,
+    program: &Arc<Program>,
+) -> Result<(NumberSet, NumberSet)> {
+    let tests = among.len().saturating_mul(program.size());
+    match tests <= TESTS_IN_PLACE {
+        true => Ok(first_stage(known, among, program)),
+        false => first_stage_aside(known, among, program, TESTS_AT_ONCE).await,
+    }
 }
 
 /// The first stage where it takes time: beside the async threads, and so many tests at once that
