@@ -25,8 +25,8 @@ pub struct Settings {
     /// Memory that large messages on their way to clients may take on all connections together.
     /// One message that takes more takes all of it. Default 256 MiB.
     pub fetch_memory_bytes: u64,
-    /// Bytes of texts that one command may look through for its keys, beside the time that
-    /// decoding them takes once. Default 32 GiB.
+    /// Work that one command may make for its keys, in bytes of texts looked through, beside the
+    /// time that decoding them takes once; tests and rows count as so many bytes. Default 32 GiB.
     pub search_bytes_max: u64,
     /// Whether clients may sign in without TLS: loopback listeners, tests, proxies.
     pub plaintext_auth: bool,

@@ -67,7 +67,7 @@ pub(crate) enum Farewell {
     TooManyErrors,
     /// A line without an end.
     EndlessLine,
-    /// More came with STLS, which whoever is between may have put there (RFC 3207 §4.2).
+    /// More came with STLS, which whoever is between may have put there (RFC 3207 §4).
     Injected,
     /// Nothing came for too long, or nobody signed in. RFC 1939 §3: the connection is closed
     /// without a response.

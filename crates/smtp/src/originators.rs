@@ -29,7 +29,8 @@ pub(crate) struct Originators {
     pub(crate) unreadable: bool,
     /// One of the fields holds more than is looked at.
     pub(crate) is_cut: bool,
-    /// The domains that a reader may see in what is no address. They may be ours.
+    /// The domains that a reader may see in what is no address, or in an address that not all
+    /// programs show alike. They may be ours.
     pub(crate) doubtful: BTreeSet<String>,
 }
 
@@ -41,8 +42,8 @@ enum Role {
 }
 
 impl Originators {
-    /// The addresses that `message` names, at most `max` in all; text that is no address is passed
-    /// over.
+    /// The addresses that `message` names, at most `max` in all; of text that is no address it is
+    /// noted what a reader may see in it.
     pub(crate) fn of(message: &[u8], max: usize) -> Self {
         let mut found = Self::default();
         for field in header_fields(message) {

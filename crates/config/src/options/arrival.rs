@@ -75,7 +75,8 @@ sections! {
         /// Whether accounts may name authors and senders (From, Sender) that are at no domain of
         /// this server. By default an account sends from its own addresses, and from those that
         /// others of this server let it send from, and from no others. Who sends a message again
-        /// (Resent-From) may leave in it anybody elsewhere, whatever this says.
+        /// (Resent-From) may leave in it anybody elsewhere, whatever this says. What is no address
+        /// but may be shown as one is refused; with this, only if a domain in it is of this server.
         authors_elsewhere: bool = default false, since "0.1";
     }
 

@@ -10,7 +10,7 @@ pub(super) async fn run(ctx: &mut Ctx<'_>) -> Result<Reply> {
     if !ctx.connection.can_start_tls() {
         return Err(CommandError::Bad("TLS is not offered here, or active already"));
     }
-    // RFC 3207 §4.2 says it of SMTP: who sends more with the command injects commands.
+    // RFC 3207 §4 says it of SMTP: nothing comes between the command and the handshake.
     if !ctx.connection.look_ahead().is_empty() {
         return Err(CommandError::Bye("Nothing may come before the handshake"));
     }

@@ -124,8 +124,9 @@ pub(crate) enum Reach {
 /// How much work a write is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Some rows, and done in about the time of the commit itself. It may be done where it is asked
-    /// for: whoever waits for it hears of nothing else meanwhile.
+    /// As a rule some rows, done in about the time of the commit itself; what one message or object
+    /// brings with it, as a post to a list does, may be more. It may be done where it is asked for:
+    /// whoever waits for it hears of nothing else meanwhile.
     Brief,
     /// However much.
     Any,

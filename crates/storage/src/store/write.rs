@@ -11,8 +11,7 @@ use crate::{AccountTx, Committed, PreparedMessage, Result, StorageError, WriteTx
 
 impl Store {
     /// A unit of work: all of it or nothing. Completes when it is on stable storage, in every
-    /// view, and published. The closure runs on a storage thread, or on the caller's where it is
-    /// [brief](Extent::Brief) and nobody else writes, and has no effect outside `tx`.
+    /// view, and published. The closure runs on a storage thread and has no effect outside `tx`.
     ///
     /// # Errors
     /// What the closure returned; [`StorageError::Unavailable`] where the commit failed.
@@ -24,7 +23,8 @@ impl Store {
         self.write_with(label, Vec::new(), closure).await
     }
 
-    /// Like [`write`](Self::write), of which it is known how much work it is.
+    /// Like [`write`](Self::write), of which it is known how much work it is: what is
+    /// [brief](Extent::Brief) may run on the caller's thread.
     ///
     /// # Errors
     /// As for [`write`](Self::write).
@@ -80,7 +80,8 @@ impl Store {
 
     /// Like [`write_messages`](Self::write_messages) for a closure that may run more than once,
     /// each time after all it did before was rolled back: so it shares the commit of others that
-    /// may at less cost than where each has to be rolled back by itself.
+    /// may at less cost than where each has to be rolled back by itself. What is
+    /// [brief](Extent::Brief) may run on the caller's thread.
     ///
     /// # Errors
     /// As for [`write`](Self::write).

@@ -22,7 +22,7 @@ const TEST_BYTES: u64 = 16;
 /// A walk over the rows of a mailbox takes as long as over so many, however few there are.
 const ROWS_MIN: u32 = 1000;
 
-/// The bytes of texts that one command may still look through.
+/// What a search may still do, in bytes of texts looked through.
 #[derive(Debug)]
 pub(in crate::commands) struct Work {
     bytes_left: AtomicU64,
