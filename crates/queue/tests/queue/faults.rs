@@ -353,13 +353,18 @@ fn anything(random: &mut fastrand::Rng) -> Behaviour {
         "",
         "999 no code",
     ];
+    const NO_REPLIES: [&str; 4] = ["250-never\r\n251 ending", "what?", "", "999 no code"];
     const KEYWORDS: [&[&str]; 4] =
         [&[], &["PIPELINING"], &["CHUNKING"], &["PIPELINING", "CHUNKING", "LIMITS RCPTMAX=1"]];
     let special = (random.choice(COMMANDS), random.choice(REPLIES));
     let (Some(command), Some(reply)) = special else { return Behaviour::default() };
     let replies = if random.bool() { vec![(command, reply)] } else { Vec::new() };
+    // Who says what is no reply, takes the content all the same, and leaves without a goodbye, has
+    // not said what became of it: such mail comes twice (RFC 5321 §4.2.5).
+    let is_no_reply = NO_REPLIES.contains(&reply) && !replies.is_empty();
+    let is_understood = |at: &Drop| !(is_no_reply && matches!(at, Drop::Next | Drop::Farewell));
     Behaviour {
-        drop_at: random.choice(DROPS).filter(|_| random.bool()),
+        drop_at: random.choice(DROPS).filter(|_| random.bool()).filter(is_understood),
         replies,
         keywords: random.choice(KEYWORDS).unwrap_or_default(),
         ..Behaviour::default()

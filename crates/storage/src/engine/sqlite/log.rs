@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::log_ahead::LogAhead;
 use super::log_room::{FRAME, LogRoom};
 use super::open::{configure, database_path};
 use crate::engine::join;
@@ -54,6 +55,7 @@ pub(super) struct Log {
     copied: Receiver<()>,
     thread: JoinHandle<()>,
     room: Option<LogRoom>,
+    ahead: LogAhead,
     /// The file itself, whatever is at its path meanwhile.
     file: File,
 }
@@ -88,13 +90,16 @@ impl Log {
             .map_err(|cause| StorageError::Unavailable(cause.to_string()))?;
         let room = LogRoom::behind(&file, LENGTH_MAX.unsigned_abs());
         let room = room.inspect_err(no_room).ok().flatten();
-        Ok(Self { copier, copied, thread, room, file })
+        let mut ahead = LogAhead::default();
+        ahead.keep(&file, 0);
+        Ok(Self { copier, copied, thread, room, ahead, file })
     }
 
     /// Called after each commit: has the log copied and begun anew when it has grown.
     pub(super) fn tend(&mut self, connection: &Connection) {
         let Some(log) = run(connection, "PRAGMA wal_checkpoint(NOOP)") else { return };
         self.make_room(log.pages);
+        self.ahead.keep(&self.file, log.pages.unsigned_abs());
         if log.pages < PAGES_MAX {
             return;
         }

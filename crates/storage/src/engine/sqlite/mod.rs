@@ -5,6 +5,7 @@
 
 mod gather;
 mod log;
+mod log_ahead;
 mod log_room;
 mod open;
 mod pack_sync;
