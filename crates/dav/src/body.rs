@@ -1,11 +1,8 @@
-//! Bodies of requests: how large they may be, the memory they take while they are read, and those
-//! that nobody reads.
+//! Bodies of requests: how large they may be, and the memory they take while they are read.
 
-use std::time::Duration;
-
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Uri};
 use net::DrawnMemory;
@@ -21,27 +18,6 @@ type BodyError = Box<dyn std::error::Error + Send + Sync>;
 /// Where a body whose length nobody says begins: most are no longer.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// LIMIT: bytes and time of a body that nobody reads. Programs ask without a password first, or at
-/// a well-known URI, and send the body behind the head: a connection that is closed meanwhile fails
-/// them.
-const PASSED_OVER_BYTES_MAX: usize = 64 * 1024;
-const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
-
-/// Lets a body come that nobody reads.
-pub(crate) async fn pass_over<B>(headers: &HeaderMap, body: B)
-where
-    B: Body<Data = Bytes> + Send,
-    B::Error: Into<BodyError>,
-{
-    // RFC 9110 §10.1.1: who waits for 100 sends nothing where the answer is another.
-    if headers.contains_key(EXPECT) {
-        return;
-    }
-    let rest = Box::pin(Limited::new(body, PASSED_OVER_BYTES_MAX).collect());
-    // Whatever becomes of it, the answer is the same.
-    let _ = tokio::time::timeout(PASSED_OVER_TIME, rest).await;
-}
-
 /// A body, and the memory to be given back when the request is answered.
 pub(crate) async fn read<B>(
     settings: &Settings,
@@ -53,7 +29,6 @@ where
     B::Error: Into<BodyError>,
 {
     if is_encoded(&parts.headers) {
-        pass_over(&parts.headers, body).await;
         // RFC 9110 §8.4.1: what is stored is what it says it is, and not some coding of it.
         return Err(DavError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
@@ -61,7 +36,6 @@ where
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|text| text.to_str().ok());
     let length = length.and_then(|text| text.parse::<u64>().ok());
     if length.is_some_and(|said| said > max as u64) {
-        pass_over(&parts.headers, body).await;
         return Err(too_large(settings, parts));
     }
     let said = length.and_then(|said| usize::try_from(said).ok());
@@ -79,14 +53,8 @@ where
         Ok(())
     };
     let read = tokio::time::timeout(settings.body_timeout, read).await;
-    match read.unwrap_or(Err(DavError::Status(StatusCode::REQUEST_TIMEOUT))) {
-        Ok(()) => Ok(reading.finish()),
-        Err(error @ DavError::Status(StatusCode::SERVICE_UNAVAILABLE)) => {
-            pass_over(&parts.headers, body).await;
-            Err(error)
-        }
-        Err(error) => Err(error),
-    }
+    read.unwrap_or(Err(DavError::Status(StatusCode::REQUEST_TIMEOUT)))?;
+    Ok(reading.finish())
 }
 
 /// A body while it is read: its bytes so far, and the memory drawn for them.
@@ -182,6 +150,7 @@ mod tests {
     use std::pin::Pin;
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll};
+    use std::time::Duration;
 
     use hyper::body::Frame;
     use net::MemoryBudget;

@@ -109,16 +109,9 @@ impl DavService {
     {
         let (parts, body) = request.into_parts();
         if let Some(answer) = self.answer_without_body(&parts).await {
-            body::pass_over(&parts.headers, body).await;
             return answer;
         }
-        let (place, actor, is_new) = match self.begin(&parts, peer).await {
-            Ok(begun) => begun,
-            Err(error) => {
-                body::pass_over(&parts.headers, body).await;
-                return Err(error);
-            }
-        };
+        let (place, actor, is_new) = self.begin(&parts, peer).await?;
         // Given back when the request is answered.
         let (body, _memory) = body::read(&self.settings, &parts, body).await?;
         self.settings.counts.received(counts::Method::of(&parts.method), body.len());

@@ -1,5 +1,7 @@
 //! The HTTP listener: calendars and contacts, `/healthz`, `/readyz`, `/metrics`.
 
+mod rest;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -96,11 +98,17 @@ impl Service for Http {
         let Some(stream) = connection.into_stream() else { return };
         let peer = Peer { ip: peer, is_tls: stream.is_tls() };
         let (http, asked) = (self.clone(), shutdown.clone());
-        let answer = service_fn(move |request| {
+        let answer = service_fn(move |request: Request<Incoming>| {
             let (http, ending) = (http.clone(), asked.is_requested());
             async move {
                 let is_head = request.method() == Method::HEAD;
+                let rest_comes = rest::comes(request.headers());
+                let (head, mut body) = request.into_parts();
+                let request = Request::from_parts(head, &mut body);
                 let answer = http.answer(request, peer, ending).await;
+                if rest_comes {
+                    rest::pass_over(body).await;
+                }
                 Ok::<_, Infallible>(if is_head { head_of(answer) } else { answer })
             }
         });
@@ -137,7 +145,7 @@ impl Service for Http {
 impl Http {
     async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<&mut Incoming>,
         peer: Peer,
         ending: bool,
     ) -> Response<Full<Bytes>> {

@@ -13,8 +13,6 @@ use zeroize::Zeroizing;
 
 /// LIMIT: bytes of a form: two passwords of the longest, each byte of them written as three.
 pub(super) const BODY_BYTES_MAX: usize = 8 * 1024;
-/// LIMIT: bytes of a longer one that are let come, so that who sends it reads the answer.
-const PASSED_OVER_BYTES_MAX: usize = 64 * 1024;
 /// LIMIT: how long a form may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -62,22 +60,16 @@ where
     let mut body = pin!(body);
     // It never grows, so that no copy is left behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_BYTES_MAX));
-    let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::Malformed)?;
         // What is no data says something of it, and nobody asks what.
         let Ok(data) = frame.into_data() else { continue };
-        length = length.saturating_add(data.len());
-        if length <= BODY_BYTES_MAX {
-            bytes.extend_from_slice(&data);
-        } else if length > PASSED_OVER_BYTES_MAX {
-            break;
+        if data.len() > BODY_BYTES_MAX - bytes.len() {
+            return Err(BodyError::TooLarge);
         }
+        bytes.extend_from_slice(&data);
     }
-    match length <= BODY_BYTES_MAX {
-        true => Ok(bytes),
-        false => Err(BodyError::TooLarge),
-    }
+    Ok(bytes)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -178,7 +170,7 @@ mod tests {
             (form, BODY_BYTES_MAX, Ok(BODY_BYTES_MAX)),
             ("Application/X-WWW-Form-Urlencoded; charset=UTF-8", 5, Ok(5)),
             (form, BODY_BYTES_MAX + 1, Err(BodyError::TooLarge)),
-            (form, 10 * PASSED_OVER_BYTES_MAX, Err(BodyError::TooLarge)),
+            (form, 10 * BODY_BYTES_MAX, Err(BodyError::TooLarge)),
             ("text/plain", 5, Err(BodyError::NoForm)),
             ("multipart/form-data; boundary=x", 5, Err(BodyError::NoForm)),
         ] {
