@@ -6,13 +6,18 @@
 //! longer. Asked for in large pieces beforehand, it is 125.
 
 use std::fs::File;
+use std::num::NonZeroU64;
 
 use rustix::fs::{Advice, fadvise};
 
 use super::log_room::FRAME;
 
-/// Bytes that are asked for at once.
+/// Bytes that are asked for one after another.
 const STEP: u64 = 2 << 20;
+/// Bytes that are asked for at once. Linux reads no more of one request than what the disk reads
+/// ahead by itself, which is no less than this but for settings of somebody's own, and says nothing
+/// of the rest.
+const PIECE: u64 = 128 << 10;
 /// When less than this is left of what was asked for, more is.
 const LEAST: u64 = 1 << 20;
 
@@ -27,8 +32,10 @@ impl LogAhead {
     /// The log holds `pages`.
     pub(super) fn keep(&mut self, log: &File, pages: u64) {
         while let Some(from) = self.next(pages) {
-            // Without it writing is slower, and no worse.
-            let _ = fadvise(log, from, std::num::NonZeroU64::new(STEP), Advice::WillNeed);
+            for piece in (from..from + STEP).step_by(PIECE as usize) {
+                // Without it writing is slower, and no worse.
+                let _ = fadvise(log, piece, NonZeroU64::new(PIECE), Advice::WillNeed);
+            }
         }
     }
 

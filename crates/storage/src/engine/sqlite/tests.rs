@@ -168,12 +168,14 @@ fn append(tx: &mut WriteTx<'_>, account: AccountId, message: &PreparedMessage) -
     tx.append_message(inbox, message, Append::default()).map(drop)
 }
 
-/// Puts each message into INBOX by a write of its own, all of them in one batch.
+/// Puts each message into INBOX by a write of its own, all of them in one batch; those at `refused`
+/// fail by themselves.
 fn deliver_in_one_batch(
     store: &Store,
     account: AccountId,
     messages: &[Arc<PreparedMessage>],
     runs: Runs,
+    refused: &'static [usize],
 ) -> Vec<Result<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let held = hold(store);
@@ -183,7 +185,13 @@ fn deliver_in_one_batch(
             let store = store.clone();
             writes.spawn(async move {
                 let named = vec![message.clone()];
-                let write = move |tx: &mut WriteTx<'_>| append(tx, account, &message);
+                let write = move |tx: &mut WriteTx<'_>| {
+                    append(tx, account, &message)?;
+                    match refused.contains(&at) {
+                        true => Err(StorageError::Conflict("it is refused")),
+                        false => Ok(()),
+                    }
+                };
                 let done = match runs {
                     Runs::Once => store.write_messages("test", named, write).await,
                     Runs::Again => store.deliver_messages(Extent::Any, "test", named, write).await,
@@ -241,14 +249,14 @@ fn check_pack_that_cannot_be_written(runs: Runs) {
     messages.extend([message(30, 100_000), message(31, 100_000)]);
     let (packs, aside) = (folder.path().join("blobs"), folder.path().join("aside"));
     std::fs::rename(&packs, &aside).unwrap();
-    let outcomes = deliver_in_one_batch(&store, account, &messages, runs);
+    let outcomes = deliver_in_one_batch(&store, account, &messages, runs, &[]);
     assert!(outcomes[..30].iter().all(Result::is_ok), "{outcomes:?}");
     for outcome in &outcomes[30..] {
         assert!(matches!(outcome, Err(StorageError::Unavailable(_))), "{outcome:?}");
     }
     std::fs::rename(&aside, &packs).unwrap();
     assert_eq!(delivered(&store, account).len(), 30);
-    let outcomes = deliver_in_one_batch(&store, account, &messages[30..], runs);
+    let outcomes = deliver_in_one_batch(&store, account, &messages[30..], runs, &[]);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(delivered(&store, account)[30..], ["30", "31"]);
 }
@@ -265,14 +273,31 @@ fn check_pack_that_does_not_become_durable(runs: Runs) {
     let messages = [message(0, 100), message(1, 100_000), message(2, 100), message(3, 100_000)];
     // Takes what is written, and refuses to sync it.
     store.packs().unwrap().write_to(std::path::Path::new("/dev/null"));
-    let outcomes = deliver_in_one_batch(&store, account, &messages, runs);
+    let outcomes = deliver_in_one_batch(&store, account, &messages, runs, &[]);
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false]);
     assert_eq!(delivered(&store, account), ["0", "2"]);
     // The same once more: what was appended before is not relied on.
     let again = [messages[1].clone(), messages[3].clone()];
-    let outcomes = deliver_in_one_batch(&store, account, &again, runs);
+    let outcomes = deliver_in_one_batch(&store, account, &again, runs, &[]);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(delivered(&store, account), ["0", "2", "1", "3"]);
+}
+
+/// One fails by itself, and then the pack with its body does not become durable.
+#[test]
+fn who_fails_does_not_rely_on_a_pack_that_did_not_become_durable() {
+    for runs in [Runs::Once, Runs::Again] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let account = account(&store);
+        let messages = [message(0, 100_000), message(1, 100_000)];
+        store.packs().unwrap().write_to(std::path::Path::new("/dev/null"));
+        let outcomes = deliver_in_one_batch(&store, account, &messages, runs, &[0]);
+        assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        let outcomes = deliver_in_one_batch(&store, account, &messages, runs, &[]);
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        assert_eq!(delivered(&store, account), ["0", "1"]);
+    }
 }
 
 /// Of writes that may run again, those that fail leave nothing behind, and the others all they do.

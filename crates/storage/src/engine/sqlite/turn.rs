@@ -80,8 +80,8 @@ impl Turn {
     }
 }
 
-/// Whether the runtime can do without the thread that asks: it has others, even where all of those
-/// for blocking work are taken.
+/// Whether the runtime can do without the thread that asks. Where all threads for blocking work are
+/// taken, it may have to wait for this one until the write is done.
 fn may_block() -> bool {
     Handle::try_current().is_ok_and(|runtime| {
         runtime.runtime_flavor() == RuntimeFlavor::MultiThread

@@ -121,6 +121,9 @@ impl Writer {
         let mut batch = Batch { waiting, packed, ran, failed: Vec::new() };
         let outcome = self.write(&mut batch);
         for (submission, cause) in batch.failed {
+            // Whoever writes the same again must not rely on what may not have become durable, for
+            // whatever reason it failed.
+            self.shared.blobs.forget_places(&submission.messages);
             submission.job.finish(Err(cause));
         }
         match outcome {
@@ -210,7 +213,6 @@ impl Writer {
         }
         let cause = synced.err().unwrap_or_else(ended_early);
         for submission in batch.waiting.drain(..).chain(batch.packed.drain(..)) {
-            self.shared.blobs.forget_places(&submission.messages);
             batch.failed.push((submission, again(&cause)));
         }
         Ok(Attempt::Done)
@@ -238,7 +240,6 @@ impl Writer {
             tracing::warn!(%cause, "bodies did not become durable; what names them is not kept");
             self.statement("ROLLBACK TO packed")?;
             for (submission, _) in batch.ran.drain(before..) {
-                self.shared.blobs.forget_places(&submission.messages);
                 batch.failed.push((submission, again(&cause)));
             }
         }
