@@ -144,6 +144,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::MailboxDepth => "levels in a mailbox name are",
         LimitKind::ScheduledMessages => "messages to be sent later are",
         LimitKind::Keywords => "keywords in a mailbox are",
+        LimitKind::KeywordBytes => "bytes of keywords of a message are",
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",
         LimitKind::MetadataEntries => "annotations are",

@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::Error;
 
@@ -166,12 +167,14 @@ impl Flag {
     }
 }
 
-/// The flags of one message.
+/// The flags of one message. Copies share the keywords: thousands of messages may have the same
+/// hundreds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Flags {
     /// The system flags.
     pub system: SystemFlags,
-    keywords: Vec<Keyword>,
+    /// Sorted, each once; `None` for none.
+    keywords: Option<Arc<[Keyword]>>,
 }
 
 impl Flags {
@@ -179,17 +182,31 @@ impl Flags {
     pub fn new(system: SystemFlags, mut keywords: Vec<Keyword>) -> Self {
         keywords.sort();
         keywords.dedup();
-        Self { system, keywords }
+        Self::of_sorted(system, keywords)
+    }
+
+    fn of_sorted(system: SystemFlags, keywords: Vec<Keyword>) -> Self {
+        Self { system, keywords: (!keywords.is_empty()).then(|| keywords.into()) }
     }
 
     /// The keywords, sorted.
     pub fn keywords(&self) -> &[Keyword] {
-        &self.keywords
+        self.keywords.as_deref().unwrap_or_default()
+    }
+
+    /// Takes the keywords of `other` in place of its own, and shares them.
+    pub fn share_keywords_of(&mut self, other: &Self) {
+        self.keywords.clone_from(&other.keywords);
+    }
+
+    /// Whether the keywords are equal; quickly where they are shared.
+    pub fn has_keywords_of(&self, other: &Self) -> bool {
+        self.keywords == other.keywords
     }
 
     /// Whether no flag is set.
     pub fn is_empty(&self) -> bool {
-        self.system.is_empty() && self.keywords.is_empty()
+        self.system.is_empty() && self.keywords.is_none()
     }
 
     /// Adds one flag; whether it was absent.
@@ -200,53 +217,59 @@ impl Flags {
                 self.system = self.system.union(flag);
                 absent
             }
-            Flag::Keyword(keyword) => match self.keywords.binary_search(&keyword) {
-                Ok(_) => false,
-                Err(at) => {
-                    self.keywords.insert(at, keyword);
-                    true
-                }
-            },
+            Flag::Keyword(keyword) => {
+                let Err(at) = self.keywords().binary_search(&keyword) else { return false };
+                let mut keywords = self.keywords().to_vec();
+                keywords.insert(at, keyword);
+                *self = Self::of_sorted(self.system, keywords);
+                true
+            }
         }
     }
 
     /// Whether the keyword is set.
     pub fn has_keyword(&self, keyword: &Keyword) -> bool {
-        self.keywords.binary_search(keyword).is_ok()
+        self.keywords().binary_search(keyword).is_ok()
     }
 
     /// The flags in either set (`STORE +FLAGS`); spellings of `self` win.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let mut all = self.clone();
-        all.system = all.system.union(other.system);
-        for keyword in &other.keywords {
-            if let Err(at) = all.keywords.binary_search(keyword) {
-                all.keywords.insert(at, keyword.clone());
-            }
+        let system = self.system.union(other.system);
+        let new = || other.keywords().iter().filter(|keyword| !self.has_keyword(keyword));
+        if new().next().is_none() {
+            return Self { system, keywords: self.keywords.clone() };
         }
-        all
+        Self::new(system, self.keywords().iter().chain(new()).cloned().collect())
     }
 
     /// The flags of this set that are not in `other` (`STORE -FLAGS`).
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        Self {
-            system: self.system.difference(other.system),
-            keywords: self.keywords.iter().filter(|k| !other.has_keyword(k)).cloned().collect(),
+        let system = self.system.difference(other.system);
+        if !other.keywords().iter().any(|keyword| self.has_keyword(keyword)) {
+            return Self { system, keywords: self.keywords.clone() };
         }
+        let left = self.keywords().iter().filter(|keyword| !other.has_keyword(keyword));
+        Self::of_sorted(system, left.cloned().collect())
     }
 
     /// The keywords as one column: joined by spaces, empty for none.
     pub fn encode_keywords(&self) -> String {
         let mut column = String::new();
-        for keyword in &self.keywords {
+        for keyword in self.keywords() {
             if !column.is_empty() {
                 column.push(' ');
             }
             column.push_str(keyword.as_str());
         }
         column
+    }
+
+    /// Bytes of [`encode_keywords`](Self::encode_keywords).
+    pub fn keyword_bytes(&self) -> usize {
+        let bytes: usize = self.keywords().iter().map(|keyword| keyword.as_str().len() + 1).sum();
+        bytes.saturating_sub(1)
     }
 
     /// Reverses [`Flags::encode_keywords`].
@@ -262,11 +285,14 @@ impl Flags {
 
 impl FromIterator<Flag> for Flags {
     fn from_iter<I: IntoIterator<Item = Flag>>(flags: I) -> Self {
-        let mut all = Self::default();
+        let (mut system, mut keywords) = (SystemFlags::EMPTY, Vec::new());
         for flag in flags {
-            all.insert(flag);
+            match flag {
+                Flag::System(flag) => system = system.union(flag),
+                Flag::Keyword(keyword) => keywords.push(keyword),
+            }
         }
-        all
+        Self::new(system, keywords)
     }
 }
 
@@ -275,7 +301,7 @@ impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(")?;
         let system = self.system.names().map(|name| -> &str { name });
-        let keywords = self.keywords.iter().map(Keyword::as_str);
+        let keywords = self.keywords().iter().map(Keyword::as_str);
         for (index, name) in system.chain(keywords).enumerate() {
             if index > 0 {
                 f.write_str(" ")?;

@@ -69,6 +69,8 @@ pub struct Connection {
     input: input::Input,
     output: output::Output,
     compression: Option<Box<compression::Compression>>,
+    /// What may still come of the compression that was ended.
+    flush_rest: compression::FlushRest,
     /// When the read under way is over; set when it first waits, kept when it is dropped.
     read_deadline: Option<Instant>,
 }
@@ -84,6 +86,7 @@ impl Connection {
             input: input::Input::default(),
             output: output::Output::default(),
             compression: None,
+            flush_rest: Default::default(),
             read_deadline: None,
         }
     }
@@ -204,7 +207,9 @@ impl Connection {
     pub async fn stop_compression(&mut self) -> Result<(), ConnectionError> {
         self.flush().await?;
         if let Some(compression) = self.compression.take() {
-            self.input.put(&compression.into_rest());
+            let (rest, flush_rest) = compression.into_rest();
+            self.input.put(&rest);
+            self.flush_rest = flush_rest;
         }
         Ok(())
     }

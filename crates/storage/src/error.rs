@@ -30,6 +30,8 @@ pub enum LimitKind {
     ScheduledMessages,
     /// Keywords in use in one mailbox.
     Keywords,
+    /// Bytes of the keywords of one message.
+    KeywordBytes,
     /// UIDs of one mailbox are used up (RFC 9051 §2.3.1.1).
     Uids,
     /// Subscriptions of one account.

@@ -13,7 +13,7 @@ pub(crate) fn flag_text<'a>(c: &mut Cursor<'a>) -> Parsed<&'a [u8]> {
 }
 
 /// Adds one flag to `flags`.
-fn flag(c: &mut Cursor<'_>, flags: &mut Flags) -> Parsed<()> {
+fn flag(c: &mut Cursor<'_>, flags: &mut Vec<Flag>) -> Parsed<()> {
     let text = flag_text(c)?;
     // QUIRK(imapsync, older mutt): \Recent comes back in APPEND and STORE, though RFC 3501 §2.3.2
     // lets no client set it; it says nothing and is left out.
@@ -22,7 +22,7 @@ fn flag(c: &mut Cursor<'_>, flags: &mut Flags) -> Parsed<()> {
     }
     match Flag::parse(text) {
         Ok(flag) => {
-            flags.insert(flag);
+            flags.push(flag);
             Ok(())
         }
         Err(message::Error::KeywordTooLong) => Err(ParseError::TooMany("keyword too long")),
@@ -32,10 +32,10 @@ fn flag(c: &mut Cursor<'_>, flags: &mut Flags) -> Parsed<()> {
 
 /// `flag-list = "(" [flag *(SP flag)] ")"` (RFC 9051 §9).
 pub(crate) fn flag_list(c: &mut Cursor<'_>) -> Parsed<Flags> {
-    let mut flags = Flags::default();
+    let mut flags = Vec::new();
     let max = c.limits.flags_max;
     c.list(max, "too many flags", |c| flag(c, &mut flags))?;
-    Ok(flags)
+    Ok(Flags::from_iter(flags))
 }
 
 /// `flag-list / (flag *(SP flag))`, as STORE takes them (RFC 9051 §9 `store-att-flags`).
@@ -43,7 +43,7 @@ pub(crate) fn flags(c: &mut Cursor<'_>) -> Parsed<Flags> {
     if c.peek() == Some(b'(') {
         return flag_list(c);
     }
-    let mut flags = Flags::default();
+    let mut flags = Vec::new();
     let mut count = 1;
     flag(c, &mut flags)?;
     while c.more() {
@@ -54,5 +54,5 @@ pub(crate) fn flags(c: &mut Cursor<'_>) -> Parsed<Flags> {
         c.sp()?;
         flag(c, &mut flags)?;
     }
-    Ok(flags)
+    Ok(Flags::from_iter(flags))
 }

@@ -41,6 +41,8 @@ pub(super) struct Compression {
     is_full: bool,
     /// The peer ended its stream.
     is_over: bool,
+    /// The last bytes that were inflated.
+    last: [u8; FLUSH_MARK.len()],
 }
 
 impl Compression {
@@ -54,6 +56,7 @@ impl Compression {
             taken: 0,
             is_full: false,
             is_over: false,
+            last: FLUSH_MARK,
         }
     }
 
@@ -102,6 +105,11 @@ impl Compression {
             let made = (self.inflate.total_out() - was_out) as usize;
             let is_flushed = consumed == piece.len() && piece.ends_with(&FLUSH_MARK);
             plain.extend_from_slice(space.get(..made).unwrap_or_default());
+            for byte in piece.iter().take(consumed).rev().take(FLUSH_MARK.len()).rev() {
+                self.last.rotate_left(1);
+                let [.., end] = &mut self.last;
+                *end = *byte;
+            }
             self.taken += consumed;
             self.is_full = made == space.len();
             self.is_over = status == Status::StreamEnd;
@@ -122,10 +130,13 @@ impl Compression {
         self.taken == self.arrived.len()
     }
 
-    /// What arrived behind the last flush that was inflated.
-    pub(super) fn into_rest(mut self) -> Vec<u8> {
+    /// What arrived behind the last flush that was inflated, and what may still come of that.
+    pub(super) fn into_rest(mut self) -> (Vec<u8>, FlushRest) {
         self.arrived.drain(..self.taken);
-        self.arrived
+        let is_whole = self.is_over || self.last == FLUSH_MARK;
+        let mut rest = FlushRest { bytes_max: if is_whole { 0 } else { 1 + FLUSH_MARK.len() } };
+        let arrived = rest.strip(&self.arrived).to_vec();
+        (arrived, rest)
     }
 
     /// Gives memory back while nothing is going on.
@@ -136,6 +147,25 @@ impl Compression {
             self.arrived = Vec::new();
             self.taken = 0;
         }
+    }
+}
+
+/// The end of the flush behind a peer's last compressed command, which may come after the command
+/// itself: the mark, and the byte before that in which its block begins. No plain command begins
+/// with such a byte.
+#[derive(Debug, Default)]
+pub(super) struct FlushRest {
+    bytes_max: usize,
+}
+
+impl FlushRest {
+    /// What follows it in what has arrived.
+    pub(super) fn strip<'b>(&mut self, arrived: &'b [u8]) -> &'b [u8] {
+        let of_flush = |byte: &&u8| FLUSH_MARK.contains(byte);
+        let count = arrived.iter().take(self.bytes_max).take_while(of_flush).count();
+        let rest = arrived.get(count..).unwrap_or_default();
+        self.bytes_max = if rest.is_empty() { self.bytes_max - count } else { 0 };
+        rest
     }
 }
 
@@ -261,7 +291,27 @@ mod tests {
             let mut plain = Vec::new();
             assert!(ours.inflate(&mut plain).unwrap());
             assert_eq!(plain, b"a UNAUTHENTICATE\r\n");
-            assert_eq!(ours.into_rest(), b"b NOOP\r\n");
+            assert_eq!(ours.into_rest().0, b"b NOOP\r\n");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_flush_may_come_after_the_command() {
+        let mut wire = deflated(&[b"a UNAUTHENTICATE\r\n"], FlushCompress::Sync);
+        let flushed = wire.len();
+        wire.extend_from_slice(b"b NOOP\r\n");
+        for cut in flushed - FLUSH_MARK.len()..flushed {
+            for next in cut..=flushed {
+                let mut ours = Compression::new(wire[..cut].to_vec());
+                let mut plain = Vec::new();
+                assert!(ours.inflate(&mut plain).unwrap());
+                assert_eq!(plain, b"a UNAUTHENTICATE\r\n");
+                ours.feed(&[]);
+                let (mut rest, mut flush) = ours.into_rest();
+                rest.extend_from_slice(flush.strip(&wire[cut..next]));
+                rest.extend_from_slice(flush.strip(&wire[next..]));
+                assert_eq!(rest, b"b NOOP\r\n", "{cut} {next}");
+            }
         }
     }
 

@@ -244,7 +244,7 @@ impl Connection {
                 }
             }
             ready!(self.poll_stream(cx, line.as_deref_mut()))?;
-            if self.compression.is_none() {
+            if self.compression.is_none() && !self.input.is_empty() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -266,7 +266,7 @@ impl Connection {
                 ConnectionCounters::add(&self.counters.received_bytes, arrived.filled().len());
                 match &mut self.compression {
                     Some(compression) => compression.feed(arrived.filled()),
-                    None => self.input.put(arrived.filled()),
+                    None => self.input.put(self.flush_rest.strip(arrived.filled())),
                 }
                 Poll::Ready(Ok(()))
             }

@@ -133,8 +133,9 @@ impl Rights {
         let (system, keywords) = self.changeable();
         let kept = before.system.difference(system);
         let set = after.system.difference(after.system.difference(system));
-        let keywords = if keywords { after.keywords() } else { before.keywords() };
-        Flags::new(kept.union(set), keywords.to_vec())
+        let mut flags = Flags::new(kept.union(set), Vec::new());
+        flags.share_keywords_of(if keywords { after } else { before });
+        flags
     }
 }
 

@@ -8,7 +8,7 @@ use ids::UidSet;
 use super::{Mailbox, MailboxName};
 use crate::acl::is_reserved;
 use crate::change::Fact;
-use crate::message_store::delta_entry;
+use crate::message_store::{FlagReader, delta_entry};
 use crate::sql::Value;
 use crate::view::DeltaEntry;
 use crate::{AccountTx, Result, StorageError};
@@ -161,11 +161,12 @@ impl AccountTx<'_, '_> {
         self.copy_metadata(account, inbox.id, created.id)?;
         self.settle_flags(&inbox)?;
         let (source, target) = (Value::Int(inbox.id.get()), Value::Int(created.id.get()));
+        let mut flags = FlagReader::default();
         let added: Vec<DeltaEntry> = self.sql.query_all(
             "SELECT uid, content_id, size_bytes, flags, keywords, internal_date FROM message \
              WHERE mailbox_id = ?1 ORDER BY uid",
             &[source],
-            |row| delta_entry(row),
+            |row| delta_entry(row, &mut flags),
         )?;
         if added.is_empty() {
             return Ok(());

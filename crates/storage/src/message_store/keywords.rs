@@ -1,7 +1,7 @@
 //! How many keywords one mailbox may know: sessions announce all of them (RFC 9051 §7.3.5), and
-//! programs draw a menu of them.
+//! programs draw a menu of them; and how long those of one message may be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ids::CollectionId;
 use message::flag::{Flags, Keyword};
@@ -9,6 +9,39 @@ use message::flag::{Flags, Keyword};
 use super::sweep::Sweeps;
 use crate::sql::Value;
 use crate::{AccountTx, LimitKind, Result, StorageError};
+
+/// LIMIT: bytes of the keywords of one message, which its row holds: 300 keywords of 50 bytes.
+const MESSAGE_KEYWORD_BYTES_MAX: u64 = 16 * 1024;
+
+/// Refuses a message with more bytes of keywords than there may be.
+pub(super) fn check_keyword_bytes(flags: &Flags) -> Result<()> {
+    let max = MESSAGE_KEYWORD_BYTES_MAX;
+    match flags.keyword_bytes() as u64 > max {
+        true => Err(StorageError::Limit { kind: LimitKind::KeywordBytes, max }),
+        false => Ok(()),
+    }
+}
+
+/// Flags read from many rows: equal keywords are held once.
+#[derive(Debug, Default)]
+pub(crate) struct FlagReader(HashMap<String, Flags>);
+
+impl FlagReader {
+    /// Flags as two columns hold them.
+    pub(crate) fn decode(&mut self, system: i64, keywords: &str) -> Result<Flags> {
+        let mut flags = decode(system, "")?;
+        if keywords.is_empty() {
+            return Ok(flags);
+        }
+        let Some(known) = self.0.get(keywords) else {
+            let flags = decode(system, keywords)?;
+            self.0.insert(keywords.to_owned(), flags.clone());
+            return Ok(flags);
+        };
+        flags.share_keywords_of(known);
+        Ok(flags)
+    }
+}
 
 impl AccountTx<'_, '_> {
     /// Refuses messages whose keywords would be too many new ones for the mailbox. Keywords that
@@ -18,7 +51,15 @@ impl AccountTx<'_, '_> {
         mailbox: CollectionId,
         added: impl Iterator<Item = &'f Flags>,
     ) -> Result<()> {
-        let added: BTreeSet<&Keyword> = added.flat_map(Flags::keywords).collect();
+        let (mut last, mut keywords) = (&Flags::default(), BTreeSet::new());
+        for flags in added {
+            if !flags.has_keywords_of(last) {
+                check_keyword_bytes(flags)?;
+                keywords.extend(flags.keywords());
+                last = flags;
+            }
+        }
+        let added: BTreeSet<&Keyword> = keywords;
         if added.is_empty() {
             return Ok(());
         }

@@ -39,7 +39,7 @@ pub use thread::ThreadId;
 pub(crate) use annotations::ANNOTATION_ROW_BYTES;
 pub(crate) use cache::ContentCache;
 pub(crate) use expunged::ROW_BYTES as EXPUNGED_ROW_BYTES;
-pub(crate) use keywords::decode as decode_flags;
+pub(crate) use keywords::{FlagReader, decode as decode_flags};
 pub(crate) use prepare::content_hash;
 pub(crate) use selection::delta_entry;
 pub(crate) use sweep::{FlagColumns, Sweeps, for_each_flags};

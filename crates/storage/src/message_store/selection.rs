@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use ids::{ContentId, Timestamp, Uid, UidSet};
 
-use super::keywords::decode;
+use super::keywords::FlagReader;
 use crate::mailbox::Mailbox;
 use crate::sql::{Row, Value};
 use crate::view::DeltaEntry;
@@ -27,12 +27,12 @@ pub(super) struct Selection<T> {
 }
 
 /// Reads `uid, content_id, size_bytes, flags, keywords, internal_date`.
-pub(crate) fn delta_entry(row: &dyn Row) -> Result<DeltaEntry> {
+pub(crate) fn delta_entry(row: &dyn Row, flags: &mut FlagReader) -> Result<DeltaEntry> {
     Ok(DeltaEntry {
         uid: uid_column(row)?,
         content: ContentId::new(row.int(1)?),
         size_bytes: u32::try_from(row.int(2)?).map_err(|_| impossible())?,
-        flags: decode(row.int(3)?, row.text(4)?)?,
+        flags: flags.decode(row.int(3)?, row.text(4)?)?,
         internal_date: Timestamp::from_micros(row.int(5)?),
     })
 }
@@ -90,12 +90,13 @@ impl AccountTx<'_, '_> {
         mailbox: &Mailbox,
         uids: &UidSet,
     ) -> Result<Selection<DeltaEntry>> {
+        let mut flags = FlagReader::default();
         self.select(
             mailbox,
             uids,
             "SELECT uid, content_id, size_bytes, flags, keywords, internal_date FROM message \
              WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
-            |_, row| delta_entry(row),
+            |_, row| delta_entry(row, &mut flags),
         )
     }
 }

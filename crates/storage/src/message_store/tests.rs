@@ -578,6 +578,46 @@ fn a_mailbox_knows_so_many_keywords() {
     );
 }
 
+/// Keywords of 64 bytes, from one number up to another.
+fn long_keywords(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(|number| format!("{number:064}")).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_keywords_of_a_message_have_a_length() {
+    on_both_engines(|store| {
+        let (account, inbox) = five(store);
+        let store_flags = |set: &str,
+                           change: fn(message::flag::Flags) -> FlagChange,
+                           names: &str| {
+            let (set, change) = (uids(set), change(flags(names)));
+            let stored =
+                store.with(account, move |tx| tx.store_flags(inbox, &set, change, None).map(drop));
+            match stored {
+                Err(StorageError::Limit { kind: LimitKind::KeywordBytes, max: 16_384 }) => false,
+                other => other.map(|()| true).unwrap(),
+            }
+        };
+        let keywords = |at: usize| {
+            let line = store.messages(inbox).swap_remove(at - 1);
+            let (_, names) = line.split_once(' ').unwrap();
+            flags(names.trim_matches(['(', ')'])).keyword_bytes()
+        };
+        // 252 names of 64 bytes and the blanks between them.
+        assert!(store_flags("1", FlagChange::Replace, &long_keywords(0..252)));
+        assert_eq!(keywords(1), 252 * 65 - 1);
+        assert!(!store_flags("1:5", FlagChange::Add, "one_more"));
+        assert_eq!((keywords(1), keywords(2)), (252 * 65 - 1, 0));
+        assert!(!store_flags("2", FlagChange::Replace, &long_keywords(0..253)));
+        assert!(store_flags("1:5", FlagChange::Add, "\\Seen"));
+        assert!(store_flags("1", FlagChange::Remove, &long_keywords(1..3)));
+        assert!(store_flags("1:5", FlagChange::Add, "one_more"));
+        let refused = store.append(account, inbox, TEXT, &long_keywords(0..253)).unwrap_err();
+        assert!(matches!(refused, StorageError::Limit { kind: LimitKind::KeywordBytes, .. }));
+        store.append(account, inbox, TEXT, &long_keywords(0..252)).unwrap();
+    });
+}
+
 #[test]
 fn too_large_a_message_is_refused() {
     on_both_engines_with(

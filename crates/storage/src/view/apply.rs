@@ -95,9 +95,14 @@ impl Snapshot {
         if !delta.expunged.is_empty() {
             self.remove(&delta.expunged);
         }
+        let mut last: Option<(&Flags, u32)> = None;
         for entry in &delta.added {
             if entry.uid >= self.uid_next {
-                let flags = self.number_of(&entry.flags);
+                let flags = match last {
+                    Some((known, number)) if *known == entry.flags => number,
+                    _ => self.number_of(&entry.flags),
+                };
+                last = Some((&entry.flags, flags));
                 self.push(entry, flags, delta.modseq);
                 self.uid_next = Uid::new(entry.uid.get().saturating_add(1));
             }

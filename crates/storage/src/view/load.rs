@@ -2,11 +2,10 @@
 //! brings changes of another daemon.
 
 use ids::{AccountId, CollectionId, ContentId, ModSeq, Timestamp, Uid, UidSet, UidValidity};
-use message::flag::Flags;
 
 use super::delta::{DeltaEntry, MailboxDelta};
 use super::snapshot::Snapshot;
-use crate::message_store::{FlagColumns, Sweeps};
+use crate::message_store::{FlagColumns, FlagReader, Sweeps};
 use crate::sql::{Row, Sql, Value};
 use crate::{Change, Fact, Result, StorageError};
 
@@ -47,9 +46,9 @@ pub(crate) fn load_snapshot(
         )?
         .ok_or(StorageError::NotFound("mailbox"))?;
     let sweeps = if is_swept { Sweeps::load(sql, mailbox)? } else { Sweeps::default() };
-    let mut decoded = LastFlags::default();
+    let mut flags = FlagReader::default();
     sql.query(select_messages!("ORDER BY uid"), &[Value::Int(mailbox.get())], &mut |row| {
-        let (entry, modseq) = entry(row, &sweeps, &mut decoded)?;
+        let (entry, modseq) = entry(row, &sweeps, &mut flags)?;
         snapshot.push_loaded(&entry, modseq);
         Ok(())
     })?;
@@ -91,7 +90,7 @@ fn for_each_message(
     mut each: impl FnMut(DeltaEntry, ModSeq),
 ) -> Result<()> {
     let sweeps = Sweeps::load(sql, mailbox)?;
-    let mut decoded = LastFlags::default();
+    let mut flags = FlagReader::default();
     for range in uids.ranges() {
         sql.query(
             select_messages!("AND uid BETWEEN ?2 AND ?3 ORDER BY uid"),
@@ -101,7 +100,7 @@ fn for_each_message(
                 Value::Int(range.end().get().into()),
             ],
             &mut |row| {
-                let (entry, modseq) = entry(row, &sweeps, &mut decoded)?;
+                let (entry, modseq) = entry(row, &sweeps, &mut flags)?;
                 each(entry, modseq);
                 Ok(())
             },
@@ -110,25 +109,13 @@ fn for_each_message(
     Ok(())
 }
 
-/// Neighbours mostly have equal flags: the last ones decoded are kept.
-#[derive(Default)]
-struct LastFlags {
-    columns: (i64, String),
-    flags: Flags,
-}
-
-fn entry(row: &dyn Row, sweeps: &Sweeps, last: &mut LastFlags) -> Result<(DeltaEntry, ModSeq)> {
+fn entry(row: &dyn Row, sweeps: &Sweeps, flags: &mut FlagReader) -> Result<(DeltaEntry, ModSeq)> {
     let columns = FlagColumns { system: row.int(3)?, keywords: row.text(4)?, modseq: row.int(6)? };
     let FlagColumns { system, keywords, modseq } = sweeps.resolve(row.int(0)?, columns);
-    if last.columns.0 != system || last.columns.1 != keywords {
-        let bits = u8::try_from(system).map_err(|_| damaged("flags"))?;
-        last.flags = Flags::decode(bits, keywords).map_err(|_| damaged("keywords"))?;
-        last.columns = (system, keywords.to_owned());
-    }
     let entry = DeltaEntry {
         uid: Uid::new(narrow(row.int(0)?)?),
         content: ContentId::new(row.int(1)?),
-        flags: last.flags.clone(),
+        flags: flags.decode(system, keywords)?,
         internal_date: Timestamp::from_micros(row.int(5)?),
         size_bytes: narrow(row.int(2)?)?,
     };

@@ -94,6 +94,21 @@ impl AccountTx<'_, '_> {
         }
     }
 
+    /// Refuses, before anything is written, what will be too much whatever there is so far: all of
+    /// `messages` will have what is set.
+    pub(super) fn check_annotations_of(
+        &self,
+        messages: usize,
+        changes: &AnnotationChanges,
+    ) -> Result<()> {
+        let max = self.settings.annotation_bytes_max;
+        let of_all = |scope| Load::of(changes, scope).bytes.saturating_mul(messages as u64);
+        match of_all(MetadataScope::Private).max(of_all(MetadataScope::Shared)) > max {
+            true => Err(StorageError::Limit { kind: LimitKind::AnnotationBytes, max }),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses what was written if it is more than the space for it. Everybody has a space of
     /// their own in the mailboxes of the account: nobody can use up that of others, and the one
     /// lock that is held covers all of them.

@@ -9,6 +9,7 @@ use super::limits::{Load, check_parts, size_bytes};
 use super::{AnnotationChanges, AnnotationKey, scope_of, uid_of};
 use crate::change::Fact;
 use crate::mailbox::Mailbox;
+use crate::message_store::FlagReader;
 use crate::message_store::copy::run_params;
 use crate::message_store::counts::Counts;
 use crate::message_store::selection::{Run, Selection, delta_entry};
@@ -71,12 +72,16 @@ impl AccountTx<'_, '_> {
         self.settle_flags(&mailbox)?;
         let since = unless_changed_since
             .map_or(i64::MAX, |since| i64::try_from(since.get()).unwrap_or(i64::MAX));
+        let mut flags = FlagReader::default();
         let selection = self.select(
             &mailbox,
             uids,
             "SELECT uid, content_id, size_bytes, flags, keywords, internal_date, modseq \
              FROM message WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
-            |_, row| Ok(Row { entry: delta_entry(row)?, skipped: row.int(6)? > since }),
+            |_, row| {
+                let entry = delta_entry(row, &mut flags)?;
+                Ok(Row { entry, skipped: row.int(6)? > since })
+            },
         )?;
         self.check_parts_of(&selection, changes)?;
         let known = self.load_known(&mailbox, &selection, changes)?;
@@ -96,6 +101,7 @@ impl AccountTx<'_, '_> {
         if changed.is_empty() {
             return Ok(Stored { applied, skipped, modseq: mailbox.highest_modseq });
         }
+        self.check_annotations_of(changed.len(), changes)?;
         let account = self.account;
         let modseq = self.modseq(account)?;
         self.write_annotations(&mailbox, &selection, &known, changes, modseq)?;

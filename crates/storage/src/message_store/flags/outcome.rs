@@ -1,13 +1,15 @@
 //! What messages become by a change of flags: from the mailbox's view where that is known to be
 //! what the rows say, else from the rows.
 
+use std::collections::HashMap;
+
 use ids::{Uid, UidSet};
-use message::flag::Flags;
+use message::flag::{Flags, Keyword};
 
 use super::FlagChange;
 use crate::mailbox::Mailbox;
 use crate::message_store::counts::Counts;
-use crate::message_store::keywords::decode;
+use crate::message_store::keywords::{FlagReader, check_keyword_bytes};
 use crate::message_store::selection::{Run, Selection};
 use crate::message_store::sweep::{FlagColumns, Sweeps};
 use crate::view::Snapshot;
@@ -36,22 +38,25 @@ pub(super) struct Asked<'c> {
 
 impl Asked<'_> {
     /// What a message becomes, and what that adds to the mailbox's numbers.
-    fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> (Outcome, Counts) {
+    fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> Result<(Outcome, Counts)> {
         let skipped = modseq > self.since;
         let unchanged = (Outcome { uid, skipped, after: None, before: None }, Counts::default());
         if skipped {
-            return unchanged;
+            return Ok(unchanged);
         }
         let mut after = self.change.applied_to(before);
         if self.rights != Rights::ALL {
             after = self.rights.merged(before, &after);
         }
         if after == *before {
-            return unchanged;
+            return Ok(unchanged);
+        }
+        if after.keyword_bytes() > before.keyword_bytes() {
+            check_keyword_bytes(&after)?;
         }
         let (now, then) = (Counts::of(after.system, 0), Counts::of(before.system, 0));
         let before = self.notes.then(|| before.clone());
-        (Outcome { uid, skipped, after: Some(after), before }, now.plus(then.negative()))
+        Ok((Outcome { uid, skipped, after: Some(after), before }, now.plus(then.negative())))
     }
 }
 
@@ -67,10 +72,13 @@ impl AccountTx<'_, '_> {
         if let Some(feed) = self.feed
             && let Some(snapshot) = feed.state_at(self.account, mailbox.id, newest)
         {
-            return Ok(outcomes_in(&snapshot, uids, asked));
+            return outcomes_in(&snapshot, uids, asked);
         }
         let sweeps = Sweeps::of(&mut *self.sql, mailbox)?;
-        let mut sum = Counts::default();
+        let (mut sum, mut flags) = (Counts::default(), FlagReader::default());
+        // Each distinct set of flags is changed once, by where its keywords are: the reader keeps
+        // them there.
+        let mut known: HashMap<(i64, *const Keyword), (Outcome, Counts)> = HashMap::new();
         let selection = self.select(
             mailbox,
             uids,
@@ -83,10 +91,17 @@ impl AccountTx<'_, '_> {
                     modseq: row.int(3)?,
                 };
                 let columns = sweeps.resolve(uid.get().into(), columns);
-                let before = decode(columns.system, columns.keywords)?;
-                let (outcome, counts) = asked.outcome(uid, columns.modseq, &before);
+                let before = flags.decode(columns.system, columns.keywords)?;
+                let set = (columns.system, before.keywords().as_ptr());
+                let (outcome, counts) = match known.get(&set) {
+                    Some(known) if columns.modseq <= asked.since => known.clone(),
+                    _ => asked.outcome(uid, columns.modseq, &before)?,
+                };
+                if !outcome.skipped {
+                    known.entry(set).or_insert_with(|| (outcome.clone(), counts));
+                }
                 sum = sum.plus(counts);
-                Ok(outcome)
+                Ok(Outcome { uid, ..outcome })
             },
         )?;
         Ok((selection, sum))
@@ -98,7 +113,7 @@ fn outcomes_in(
     snapshot: &Snapshot,
     uids: &UidSet,
     asked: &Asked<'_>,
-) -> (Selection<Outcome>, Counts) {
+) -> Result<(Selection<Outcome>, Counts)> {
     let mut selection = Selection { rows: Vec::new(), runs: Vec::new() };
     let mut sum = Counts::default();
     // For fewer messages than there are sets, that is not worth the room.
@@ -109,10 +124,11 @@ fn outcomes_in(
         for (seq, entry) in snapshot.between(range) {
             let (uid, modseq) = (entry.uid(), entry.modseq().get().cast_signed());
             let (outcome, counts) = match known.get_mut(entry.flag_set()) {
+                Some(Some(known)) if modseq <= asked.since => known.clone(),
                 Some(known) if modseq <= asked.since => {
-                    known.get_or_insert_with(|| asked.outcome(uid, modseq, entry.flags())).clone()
+                    known.insert(asked.outcome(uid, modseq, entry.flags())?).clone()
                 }
-                _ => asked.outcome(uid, modseq, entry.flags()),
+                _ => asked.outcome(uid, modseq, entry.flags())?,
             };
             selection.rows.push(Outcome { uid, ..outcome });
             sum = sum.plus(counts);
@@ -126,5 +142,5 @@ fn outcomes_in(
             beside = seq + 1;
         }
     }
-    (selection, sum)
+    Ok((selection, sum))
 }

@@ -1,8 +1,11 @@
 //! How changed flags are written: as one sweep where they are of many messages side by side, else
 //! with one statement per run of messages.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use ids::ModSeq;
-use message::flag::{Flags, SystemFlags};
+use message::flag::{Flags, Keyword, SystemFlags};
 
 use super::outcome::Outcome;
 use crate::mailbox::Mailbox;
@@ -78,7 +81,9 @@ impl AccountTx<'_, '_> {
         selection: &Selection<Outcome>,
         modseq: ModSeq,
     ) -> Result<()> {
-        let mut equal_runs: Vec<(Run, &Flags, String)> = Vec::new();
+        let mut equal_runs: Vec<(Run, &Flags, Rc<str>)> = Vec::new();
+        // Each text once, by where the keywords are: most share them, and they may be long.
+        let mut texts: HashMap<*const Keyword, Rc<str>> = HashMap::new();
         let mut rows = selection.rows.as_slice();
         for run in &selection.runs {
             let (side_by_side, rest) = rows.split_at(rows.len().min(run.count as usize));
@@ -90,7 +95,10 @@ impl AccountTx<'_, '_> {
                 {
                     let count = equal.len() as u32;
                     let run = Run { first: first.uid, last: last.uid, count };
-                    equal_runs.push((run, after, after.encode_keywords()));
+                    let text = texts
+                        .entry(after.keywords().as_ptr())
+                        .or_insert_with(|| after.encode_keywords().into());
+                    equal_runs.push((run, after, text.clone()));
                 }
             }
         }
