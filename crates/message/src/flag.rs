@@ -169,7 +169,7 @@ impl Flag {
 
 /// The flags of one message. Copies share the keywords: thousands of messages may have the same
 /// hundreds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Eq, Default)]
 pub struct Flags {
     /// The system flags.
     pub system: SystemFlags,
@@ -201,7 +201,10 @@ impl Flags {
 
     /// Whether the keywords are equal; quickly where they are shared.
     pub fn has_keywords_of(&self, other: &Self) -> bool {
-        self.keywords == other.keywords
+        match (&self.keywords, &other.keywords) {
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs) || ours == theirs,
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        }
     }
 
     /// Whether no flag is set.
@@ -280,6 +283,19 @@ impl Flags {
             .map(|name| Keyword::parse(name.as_bytes()).map_err(|_| Error::Corrupt("keyword")))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self::new(SystemFlags::from_bits(system), keywords))
+    }
+}
+
+impl PartialEq for Flags {
+    fn eq(&self, other: &Self) -> bool {
+        self.system == other.system && self.has_keywords_of(other)
+    }
+}
+
+impl Hash for Flags {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.system.hash(state);
+        self.keywords().hash(state);
     }
 }
 

@@ -24,6 +24,7 @@ use super::health::Health;
 use super::metrics::Metrics;
 use super::password_page::PasswordPage;
 use super::well_known::WellKnown;
+use rest::Arriving;
 
 /// LIMIT: room for a head of a request, or for a piece of a body; per connection.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -102,13 +103,10 @@ impl Service for Http {
             let (http, ending) = (http.clone(), asked.is_requested());
             async move {
                 let is_head = request.method() == Method::HEAD;
-                let rest_comes = rest::comes(request.headers());
-                let (head, mut body) = request.into_parts();
+                let (head, mut body) = Arriving::of(request).into_parts();
                 let request = Request::from_parts(head, &mut body);
                 let answer = http.answer(request, peer, ending).await;
-                if rest_comes {
-                    rest::pass_over(body).await;
-                }
+                body.pass_over().await;
                 Ok::<_, Infallible>(if is_head { head_of(answer) } else { answer })
             }
         });
@@ -145,7 +143,7 @@ impl Service for Http {
 impl Http {
     async fn answer(
         &self,
-        request: Request<&mut Incoming>,
+        request: Request<&mut Arriving>,
         peer: Peer,
         ending: bool,
     ) -> Response<Full<Bytes>> {

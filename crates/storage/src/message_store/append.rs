@@ -4,6 +4,7 @@ use ids::{CollectionId, Timestamp, Uid, UidSet, UidValidity};
 use message::flag::Flags;
 
 use super::counts::{Counts, Reserved};
+use super::keywords::check_keyword_bytes;
 use super::{AnnotationChanges, PreparedMessage};
 use crate::change::Fact;
 use crate::sql::Value;
@@ -49,6 +50,7 @@ impl AccountTx<'_, '_> {
         append.flags = self.require(mailbox, Rights::INSERT)?.permitted(append.flags);
         self.check_room(message)?;
         self.check_keywords(mailbox, std::iter::once(&append.flags))?;
+        check_keyword_bytes(&append.flags)?;
         self.check_new_annotations(mailbox, message, &append.annotations)?;
         let counts = message_counts(message, &append.flags);
         let modseq = self.add_usage(counts.bytes, 1)?;

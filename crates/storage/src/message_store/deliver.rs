@@ -2,6 +2,7 @@
 
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
+use super::keywords::check_keyword_bytes;
 use crate::mailbox::{MailboxName, SpecialUse};
 use crate::sql::Value;
 use crate::{AccountTx, ReadTx, Result, StorageError};
@@ -100,7 +101,8 @@ impl AccountTx<'_, '_> {
                 Some(mailbox) => mailbox,
                 None => self.inbox()?,
             };
-            match self.check_keywords(place, std::iter::once(&flags)) {
+            let few = self.check_keywords(place, std::iter::once(&flags));
+            match few.and_then(|()| check_keyword_bytes(&flags)) {
                 Err(StorageError::Limit { .. }) => flags = Flags::new(flags.system, Vec::new()),
                 other => other?,
             }

@@ -54,7 +54,6 @@ impl AccountTx<'_, '_> {
         let (mut last, mut keywords) = (&Flags::default(), BTreeSet::new());
         for flags in added {
             if !flags.has_keywords_of(last) {
-                check_keyword_bytes(flags)?;
                 keywords.extend(flags.keywords());
                 last = flags;
             }

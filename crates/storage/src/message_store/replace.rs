@@ -4,6 +4,7 @@ use ids::{AccountId, CollectionId, ContentId, Uid, UidSet};
 
 use super::PreparedMessage;
 use super::append::{Append, Appended, message_counts};
+use super::keywords::check_keyword_bytes;
 use crate::sql::Value;
 use crate::{AccountTx, EventCause, ReadTx, Result, Rights, StorageError};
 
@@ -58,6 +59,7 @@ impl AccountTx<'_, '_> {
         let counts = message_counts(message, &append.flags);
         self.check_quota(counts.bytes - old_bytes.cast_signed(), 0)?;
         self.check_keywords(target, std::iter::once(&append.flags))?;
+        check_keyword_bytes(&append.flags)?;
         self.check_new_annotations(target, message, &append.annotations)?;
         let modseq = self.add_usage(counts.bytes, 1)?;
         let place = self.reserve_uids(target, counts, modseq)?;
