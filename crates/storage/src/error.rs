@@ -30,8 +30,11 @@ pub enum LimitKind {
     ScheduledMessages,
     /// Keywords in use in one mailbox.
     Keywords,
-    /// Bytes of the keywords of one message.
+    /// Bytes of the keywords of one message, of all that one command is about, or of all sets of
+    /// them in one mailbox.
     KeywordBytes,
+    /// Messages that one command copies.
+    CopiedMessages,
     /// UIDs of one mailbox are used up (RFC 9051 §2.3.1.1).
     Uids,
     /// Subscriptions of one account.

@@ -41,9 +41,8 @@ fn limit(kind: LimitKind, max: u64) -> String {
             format!("an account has at most {max} messages to be sent later")
         }
         LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
-        LimitKind::KeywordBytes => {
-            format!("the keywords of a message are at most {max} bytes")
-        }
+        LimitKind::KeywordBytes => format!("keywords are at most {max} bytes"),
+        LimitKind::CopiedMessages => format!("at most {max} messages are copied at once"),
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
         LimitKind::AnnotationValue => format!("the value of an annotation has at most {max} bytes"),
         LimitKind::Annotations => format!("a message has at most {max} annotations"),

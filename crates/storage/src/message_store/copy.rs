@@ -9,7 +9,11 @@ use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, EventCause, Result, Rights};
+use crate::{AccountTx, EventCause, LimitKind, Result, Rights, StorageError};
+
+/// LIMIT: messages that one command copies. Each is a row, however few bytes of a quota it takes,
+/// and others wait until all are written.
+const COPIED_MAX: u64 = 1_000_000;
 
 /// What was copied or moved (RFC 4315 §3, COPYUID).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +30,7 @@ impl AccountTx<'_, '_> {
     ///
     /// # Errors
     /// [`crate::StorageError::OverQuota`] and [`crate::StorageError::Limit`] (keywords,
-    /// annotations): nothing is copied; [`crate::StorageError::NotFound`] where a mailbox is gone.
+    /// annotations, messages): nothing is copied; [`crate::StorageError::NotFound`] where a mailbox is gone.
     pub fn copy_messages(
         &mut self,
         source: CollectionId,
@@ -52,6 +56,9 @@ impl AccountTx<'_, '_> {
         let mut selection = self.select_entries(&source, uids)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
+        }
+        if selection.rows.len() as u64 > COPIED_MAX {
+            return Err(StorageError::Limit { kind: LimitKind::CopiedMessages, max: COPIED_MAX });
         }
         permit(&mut selection, rights);
         let counts = Counts::of_all(&selection.rows);

@@ -3,7 +3,7 @@
 mod outcome;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use ids::{CollectionId, ModSeq, Uid, UidSet};
 use message::flag::{Flags, SystemFlags};
@@ -13,6 +13,9 @@ use super::counts::Counts;
 use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::{AccountTx, EventCause, Result, Rights, StorageError};
+
+/// LIMIT: events of one command.
+const EVENTS_OF_COMMAND_MAX: usize = 100;
 
 /// How flags are changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,10 +141,12 @@ impl AccountTx<'_, '_> {
         let change = change.within(rights)?;
         let since = unless_changed_since
             .map_or(i64::MAX, |since| i64::try_from(since.get()).unwrap_or(i64::MAX));
-        if !matches!(change, FlagChange::Remove(_)) {
+        let adds =
+            !matches!(change, FlagChange::Remove(_)) && !change.flags().keywords().is_empty();
+        if adds {
             self.check_keywords(mailbox.id, std::iter::once(change.flags()))?;
         }
-        let asked = Asked { change: &change, rights, since, notes };
+        let asked = Asked { change: &change, adds_keywords: adds, rights, since, notes };
         let (selection, counts) = self.outcomes(&mailbox, uids, &asked)?;
         let (mut applied, mut skipped) = (UidSet::new(), UidSet::new());
         for row in &selection.rows {
@@ -167,18 +172,29 @@ impl AccountTx<'_, '_> {
     }
 
     /// RFC 6785 §4.5: an event names the flags that changed; messages of which the same ones did
-    /// are one event.
+    /// are one event, and so are all others where there are too many.
     fn note_flags(&mut self, mailbox: CollectionId, rows: &[Outcome]) -> Result<()> {
-        let mut changed: BTreeMap<String, UidSet> = BTreeMap::new();
+        if !self.has_event_script(mailbox)? {
+            return Ok(());
+        }
+        // What changed is the same for messages that had and have the same flags.
+        let place = |flags: &Flags| (flags.system.bits(), flags.keywords().as_ptr());
+        let mut known: HashMap<_, usize> = HashMap::new();
+        let mut changed: Vec<(Flags, UidSet)> = Vec::new();
         for row in rows {
             if let (Some(before), Some(after)) = (&row.before, &row.after) {
-                let flags = after.difference(before).union(&before.difference(after));
-                let names = flags.to_string().trim_matches(['(', ')']).to_owned();
-                changed.entry(names).or_default().insert(row.uid);
+                let at = *known.entry((place(before), place(after))).or_insert_with(|| {
+                    let flags = after.difference(before).union(&before.difference(after));
+                    index_of(&mut changed, flags)
+                });
+                if let Some((_, uids)) = changed.get_mut(at) {
+                    uids.insert(row.uid);
+                }
             }
         }
-        for (names, uids) in changed {
-            self.note_event(mailbox, EventCause::Flag, &uids, &names)?;
+        for (flags, uids) in changed {
+            let names = flags.to_string();
+            self.note_event(mailbox, EventCause::Flag, &uids, names.trim_matches(['(', ')']))?;
         }
         Ok(())
     }
@@ -197,5 +213,38 @@ impl AccountTx<'_, '_> {
         delta.flags = changed;
         self.deltas.push(delta);
         Ok(())
+    }
+}
+
+/// Where messages whose `flags` changed belong. Those of the last place are of many kinds.
+fn index_of(changed: &mut Vec<(Flags, UidSet)>, flags: Flags) -> usize {
+    if let Some(at) = changed.iter().position(|(known, _)| *known == flags) {
+        return at;
+    }
+    let is_full = changed.len() == EVENTS_OF_COMMAND_MAX;
+    match changed.last_mut().filter(|_| is_full) {
+        Some((last, _)) => *last = last.union(&flags),
+        None => changed.push((flags, UidSet::new())),
+    }
+    changed.len() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::flags;
+
+    #[test]
+    fn what_changed_in_too_many_ways_is_one_event() {
+        let mut changed = Vec::new();
+        for number in 0..EVENTS_OF_COMMAND_MAX {
+            assert_eq!(index_of(&mut changed, flags(&format!("k{number}"))), number);
+        }
+        assert_eq!(index_of(&mut changed, flags("K3")), 3);
+        let last = EVENTS_OF_COMMAND_MAX - 1;
+        assert_eq!(index_of(&mut changed, flags("one")), last);
+        assert_eq!(index_of(&mut changed, flags("\\Seen")), last);
+        assert_eq!(changed.len(), EVENTS_OF_COMMAND_MAX);
+        assert_eq!(changed[last].0, flags(&format!("k{last} one \\Seen")));
     }
 }

@@ -13,13 +13,54 @@ use crate::{AccountTx, LimitKind, Result, StorageError};
 /// LIMIT: bytes of the keywords of one message, which its row holds: 300 keywords of 50 bytes.
 const MESSAGE_KEYWORD_BYTES_MAX: u64 = 16 * 1024;
 
-/// Refuses a message with more bytes of keywords than there may be.
-pub(super) fn check_keyword_bytes(flags: &Flags) -> Result<()> {
-    let max = MESSAGE_KEYWORD_BYTES_MAX;
-    match flags.keyword_bytes() as u64 > max {
+/// LIMIT: bytes of the keywords of all messages that one command is about: so much it writes, and
+/// as much again into an index.
+const COMMAND_KEYWORD_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// LIMIT: bytes of the different sets of keywords that one command brings, and of those that a
+/// mailbox has already where more are to come: views hold each of them.
+const DISTINCT_KEYWORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The keywords that messages are about to get.
+#[derive(Default)]
+pub(super) struct KeywordLoad {
+    /// By where they are: most messages share theirs.
+    distinct: HashMap<*const Keyword, u64>,
+    distinct_bytes: u64,
+    bytes: u64,
+}
+
+impl KeywordLoad {
+    /// Adds those of a message, whether they are not those of one before, or refuses what is too
+    /// much. All of the flags must live for as long as this does.
+    pub(super) fn add(&mut self, flags: &Flags) -> Result<bool> {
+        if flags.keywords().is_empty() {
+            return Ok(false);
+        }
+        let at = flags.keywords().as_ptr();
+        let known = self.distinct.get(&at).copied();
+        let bytes = known.unwrap_or_else(|| flags.keyword_bytes() as u64);
+        self.bytes += bytes;
+        if known.is_none() {
+            self.distinct.insert(at, bytes);
+            self.distinct_bytes += bytes;
+        }
+        require_below(self.bytes, COMMAND_KEYWORD_BYTES_MAX)?;
+        require_below(self.distinct_bytes, DISTINCT_KEYWORD_BYTES_MAX)?;
+        Ok(known.is_none())
+    }
+}
+
+fn require_below(bytes: u64, max: u64) -> Result<()> {
+    match bytes > max {
         true => Err(StorageError::Limit { kind: LimitKind::KeywordBytes, max }),
         false => Ok(()),
     }
+}
+
+/// Refuses a message with more bytes of keywords than there may be.
+pub(super) fn check_keyword_bytes(flags: &Flags) -> Result<()> {
+    require_below(flags.keyword_bytes() as u64, MESSAGE_KEYWORD_BYTES_MAX)
 }
 
 /// Flags read from many rows: equal keywords are held once.
@@ -51,37 +92,48 @@ impl AccountTx<'_, '_> {
         mailbox: CollectionId,
         added: impl Iterator<Item = &'f Flags>,
     ) -> Result<()> {
-        let (mut last, mut keywords) = (&Flags::default(), BTreeSet::new());
+        let (mut load, mut keywords) = (KeywordLoad::default(), BTreeSet::new());
         for flags in added {
-            if !flags.has_keywords_of(last) {
+            if load.add(flags)? {
                 keywords.extend(flags.keywords());
-                last = flags;
             }
         }
         let added: BTreeSet<&Keyword> = keywords;
         if added.is_empty() {
             return Ok(());
         }
-        let max = self.settings.keywords_max;
-        let too_many = |known: &BTreeSet<Keyword>| {
-            let new = added.iter().filter(|keyword| !known.contains(**keyword)).count();
-            new > 0 && (known.len() + new) as u64 > max
+        let refused = match self.check_new_keywords(mailbox, &added) {
+            Err(refused @ StorageError::Limit { .. }) => refused,
+            other => return other,
         };
-        if too_many(&self.keywords_in_use(mailbox)?) {
-            // Some of them may be in use by what sweeps have replaced.
-            let mailbox = self.load_mailbox(mailbox)?;
-            self.settle_flags(&mailbox)?;
-            if mailbox.sweeps == 0 || too_many(&self.keywords_in_use(mailbox.id)?) {
-                return Err(StorageError::Limit { kind: LimitKind::Keywords, max });
-            }
+        // Some of them may be in use by what sweeps have replaced.
+        let mailbox = self.load_mailbox(mailbox)?;
+        if mailbox.sweeps == 0 {
+            return Err(refused);
         }
-        Ok(())
+        self.settle_flags(&mailbox)?;
+        self.check_new_keywords(mailbox.id, &added)
     }
 
-    /// Steps through the distinct values in the index instead of reading every message.
+    fn check_new_keywords(
+        &mut self,
+        mailbox: CollectionId,
+        added: &BTreeSet<&Keyword>,
+    ) -> Result<()> {
+        let max = self.settings.keywords_max;
+        let known = self.keywords_in_use(mailbox)?;
+        let new = added.iter().filter(|keyword| !known.contains(**keyword)).count();
+        match new > 0 && (known.len() + new) as u64 > max {
+            true => Err(StorageError::Limit { kind: LimitKind::Keywords, max }),
+            false => Ok(()),
+        }
+    }
+
+    /// Steps through the distinct values in the index instead of reading every message. Refuses
+    /// more of them than there may be where more are to come.
     fn keywords_in_use(&mut self, mailbox: CollectionId) -> Result<BTreeSet<Keyword>> {
         let sweeps = Sweeps::load(&mut *self.sql, mailbox)?;
-        let mut known = BTreeSet::new();
+        let (mut known, mut bytes) = (BTreeSet::new(), 0);
         for keywords in sweeps.keywords() {
             known.extend(decode(0, keywords)?.keywords().iter().cloned());
         }
@@ -95,6 +147,8 @@ impl AccountTx<'_, '_> {
              SELECT keywords FROM used WHERE keywords IS NOT NULL",
             &[Value::Int(mailbox.get())],
             &mut |row| {
+                bytes += row.text(0)?.len() as u64;
+                require_below(bytes, DISTINCT_KEYWORD_BYTES_MAX)?;
                 known.extend(decode(0, row.text(0)?)?.keywords().iter().cloned());
                 Ok(())
             },
@@ -109,4 +163,58 @@ pub(crate) fn decode(system: i64, keywords: &str) -> Result<Flags> {
         .ok()
         .and_then(|system| Flags::decode(system, keywords).ok())
         .ok_or_else(|| StorageError::Corrupt("a message has impossible flags".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn long(numbers: std::ops::Range<usize>) -> Flags {
+        let keywords = numbers.map(|number| format!("{number:064}"));
+        let keywords = keywords.map(|name| Keyword::parse(name.as_bytes()).unwrap());
+        Flags::new(Default::default(), keywords.collect())
+    }
+
+    fn refused(outcome: Result<bool>) -> Option<u64> {
+        match outcome {
+            Err(StorageError::Limit { kind: LimitKind::KeywordBytes, max }) => Some(max),
+            other => other.map(|_| None).unwrap(),
+        }
+    }
+
+    #[test]
+    fn one_command_is_about_so_many_bytes_of_keywords() {
+        let shared = long(0..252);
+        let fit = COMMAND_KEYWORD_BYTES_MAX / shared.keyword_bytes() as u64;
+        let mut load = KeywordLoad::default();
+        assert!(load.add(&shared).unwrap());
+        for _ in 1..fit {
+            assert!(!load.add(&shared.clone()).unwrap());
+        }
+        assert_eq!(refused(load.add(&Flags::default())), None);
+        assert_eq!(refused(load.add(&shared)), Some(COMMAND_KEYWORD_BYTES_MAX));
+    }
+
+    #[test]
+    fn different_sets_of_keywords_have_a_bound_of_their_own() {
+        let fit = DISTINCT_KEYWORD_BYTES_MAX as usize / long(0..252).keyword_bytes();
+        let sets: Vec<Flags> = (0..=fit).map(|first| long(first..first + 252)).collect();
+        let mut load = KeywordLoad::default();
+        let (last, others) = sets.split_last().unwrap();
+        for set in others {
+            assert!(load.add(set).unwrap());
+            assert!(!load.add(set).unwrap());
+        }
+        assert_eq!(refused(load.add(last)), Some(DISTINCT_KEYWORD_BYTES_MAX));
+    }
+
+    #[test]
+    fn equal_keywords_are_read_once() {
+        let mut reader = FlagReader::default();
+        let one = reader.decode(1, "a b").unwrap();
+        let other = reader.decode(3, "a b").unwrap();
+        assert_eq!(one.keywords().as_ptr(), other.keywords().as_ptr());
+        assert_eq!((one.system.bits(), other.system.bits()), (1, 3));
+        assert_eq!(reader.decode(1, "").unwrap().keywords(), []);
+    }
 }

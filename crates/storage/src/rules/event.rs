@@ -22,8 +22,11 @@ use crate::{
 /// RFC 6785 §2.3.1: the annotation that names the script, below `/shared`.
 const SCRIPT_ENTRY: &str = "/imapsieve/script";
 
-/// LIMIT: events of an account that wait; one is a command, however many messages it was about.
+/// LIMIT: events of an account that wait; one is a command, about very many messages a few.
 const EVENTS_MAX: i64 = 10_000;
+
+/// LIMIT: ranges of UIDs in the row of an event, which is written anew for each of its messages.
+const EVENT_RANGES_MAX: usize = 1_000;
 
 /// What happened (RFC 6785 §4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,6 +258,12 @@ impl WriteTx<'_> {
 }
 
 impl AccountTx<'_, '_> {
+    /// Whether a script is named for what happens in a mailbox.
+    pub(crate) fn has_event_script(&mut self, mailbox: CollectionId) -> Result<bool> {
+        let account = self.account;
+        Ok(self.usage.has_event_scripts && self.find_event_script(account, mailbox)?.is_some())
+    }
+
     /// Notes something that happened to messages of a mailbox, if a script is named for it.
     pub(crate) fn note_event(
         &mut self,
@@ -263,13 +272,26 @@ impl AccountTx<'_, '_> {
         uids: &UidSet,
         changed: &str,
     ) -> Result<()> {
-        let (account, actor, now) = (self.account, self.actor, self.now);
-        if !self.usage.has_event_scripts
-            || uids.is_empty()
-            || self.find_event_script(account, mailbox)?.is_none()
-        {
+        if uids.is_empty() || !self.has_event_script(mailbox)? {
             return Ok(());
         }
+        let ranges: Vec<_> = uids.ranges().collect();
+        for ranges in ranges.chunks(EVENT_RANGES_MAX) {
+            let mut uids = UidSet::new();
+            ranges.iter().for_each(|range| uids.insert_range(*range.start(), *range.end()));
+            self.insert_event(mailbox, cause, &uids, changed)?;
+        }
+        Ok(())
+    }
+
+    fn insert_event(
+        &mut self,
+        mailbox: CollectionId,
+        cause: EventCause,
+        uids: &UidSet,
+        changed: &str,
+    ) -> Result<()> {
+        let (account, actor, now) = (self.account, self.actor, self.now);
         let noted = self.sql.execute(
             "INSERT INTO mailbox_event \
              (account_id, mailbox_id, actor_id, cause, flags, uids, happened) \

@@ -43,6 +43,8 @@ impl Borrow<Flags> for Key {
 pub(super) struct FlagTable {
     sets: Vec<Arc<Set>>,
     numbers: HashMap<Key, u32>,
+    /// All that are in a set.
+    keywords: Arc<BTreeSet<Keyword>>,
     generation: u64,
     /// How many sets there were when all of them were last on some message.
     live: usize,
@@ -80,6 +82,11 @@ impl FlagTable {
         if let Some(number) = self.find(flags) {
             return number;
         }
+        for keyword in flags.keywords() {
+            if !self.keywords.contains(keyword) {
+                Arc::make_mut(&mut self.keywords).insert(keyword.clone());
+            }
+        }
         let number = self.sets.len() as u32;
         let set = Arc::new(Set { flags: flags.clone(), rendered: flags.to_string() });
         self.sets.push(set.clone());
@@ -107,8 +114,6 @@ impl FlagTable {
     }
 
     pub(super) fn keywords(&self) -> Vec<Keyword> {
-        let all: BTreeSet<&Keyword> =
-            self.sets.iter().flat_map(|set| set.flags.keywords().iter()).collect();
-        all.into_iter().cloned().collect()
+        self.keywords.iter().cloned().collect()
     }
 }

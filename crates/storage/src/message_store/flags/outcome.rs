@@ -9,7 +9,7 @@ use message::flag::{Flags, Keyword};
 use super::FlagChange;
 use crate::mailbox::Mailbox;
 use crate::message_store::counts::Counts;
-use crate::message_store::keywords::{FlagReader, check_keyword_bytes};
+use crate::message_store::keywords::{FlagReader, KeywordLoad, check_keyword_bytes};
 use crate::message_store::selection::{Run, Selection};
 use crate::message_store::sweep::{FlagColumns, Sweeps};
 use crate::view::Snapshot;
@@ -29,6 +29,8 @@ pub(super) struct Outcome {
 /// A change as it was asked for.
 pub(super) struct Asked<'c> {
     pub(super) change: &'c FlagChange,
+    /// Messages may get keywords by it.
+    pub(super) adds_keywords: bool,
     pub(super) rights: Rights,
     /// Messages changed later are left alone.
     pub(super) since: i64,
@@ -37,6 +39,14 @@ pub(super) struct Asked<'c> {
 }
 
 impl Asked<'_> {
+    /// Refuses what would be too many keywords, as soon as they are.
+    fn count(&self, load: &mut KeywordLoad, outcome: &Outcome) -> Result<()> {
+        match &outcome.after {
+            Some(after) if self.adds_keywords => load.add(after).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// What a message becomes, and what that adds to the mailbox's numbers.
     fn outcome(&self, uid: Uid, modseq: i64, before: &Flags) -> Result<(Outcome, Counts)> {
         let skipped = modseq > self.since;
@@ -76,6 +86,7 @@ impl AccountTx<'_, '_> {
         }
         let sweeps = Sweeps::of(&mut *self.sql, mailbox)?;
         let (mut sum, mut flags) = (Counts::default(), FlagReader::default());
+        let mut load = KeywordLoad::default();
         // Each distinct set of flags is changed once, by where its keywords are: the reader keeps
         // them there.
         let mut known: HashMap<(i64, *const Keyword), (Outcome, Counts)> = HashMap::new();
@@ -97,6 +108,7 @@ impl AccountTx<'_, '_> {
                     Some(known) if columns.modseq <= asked.since => known.clone(),
                     _ => asked.outcome(uid, columns.modseq, &before)?,
                 };
+                asked.count(&mut load, &outcome)?;
                 if !outcome.skipped {
                     known.entry(set).or_insert_with(|| (outcome.clone(), counts));
                 }
@@ -115,7 +127,7 @@ fn outcomes_in(
     asked: &Asked<'_>,
 ) -> Result<(Selection<Outcome>, Counts)> {
     let mut selection = Selection { rows: Vec::new(), runs: Vec::new() };
-    let mut sum = Counts::default();
+    let (mut sum, mut load) = (Counts::default(), KeywordLoad::default());
     // For fewer messages than there are sets, that is not worth the room.
     let sets = Some(snapshot.flag_sets()).filter(|sets| *sets as u64 <= uids.len());
     let mut known: Vec<Option<(Outcome, Counts)>> = vec![None; sets.unwrap_or(0)];
@@ -130,6 +142,7 @@ fn outcomes_in(
                 }
                 _ => asked.outcome(uid, modseq, entry.flags())?,
             };
+            asked.count(&mut load, &outcome)?;
             selection.rows.push(Outcome { uid, ..outcome });
             sum = sum.plus(counts);
             match selection.runs.last_mut().filter(|_| seq == beside) {

@@ -124,6 +124,27 @@ fn the_entry_of_the_mailbox_goes_first() {
     });
 }
 
+/// The row of an event is written anew for each of its messages.
+#[test]
+fn what_is_about_very_many_ranges_is_several_events() {
+    on_both_engines(|store| {
+        let julie = store.account("julie");
+        let inbox = store.mailbox(julie, "INBOX");
+        store.with(julie, |tx| tx.put_script(&name("s"), b"keep;")).unwrap();
+        store.name_script(julie, Some(inbox), Some("s"));
+        let odd = |uids: std::ops::Range<u32>| -> UidSet {
+            uids.map(|number| Uid::new(2 * number + 1)).collect()
+        };
+        let all = odd(0..2_001);
+        store.with(julie, move |tx| tx.note_event(inbox, EventCause::Copy, &all, "x")).unwrap();
+        for part in [odd(0..1_000), odd(1_000..2_000), odd(2_000..2_001)] {
+            let event = store.take_next(julie).unwrap();
+            assert_eq!((event.uids, event.changed.as_str()), (part, "x"));
+        }
+        assert_eq!(store.take_next(julie), None);
+    });
+}
+
 /// Each message is taken out of an event once.
 #[test]
 fn messages_are_taken_once() {
