@@ -30,7 +30,8 @@ impl AccountTx<'_, '_> {
     ///
     /// # Errors
     /// [`crate::StorageError::OverQuota`] and [`crate::StorageError::Limit`] (keywords,
-    /// annotations, messages): nothing is copied; [`crate::StorageError::NotFound`] where a mailbox is gone.
+    /// annotations, messages): nothing is copied; [`crate::StorageError::NotFound`] where a mailbox
+    /// is gone.
     pub fn copy_messages(
         &mut self,
         source: CollectionId,
