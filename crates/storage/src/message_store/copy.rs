@@ -9,9 +9,9 @@ use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::sql::Value;
 use crate::view::DeltaEntry;
-use crate::{AccountTx, EventCause, LimitKind, Result, Rights, StorageError};
+use crate::{AccountTx, EventCause, Result, Rights};
 
-/// LIMIT: messages that one command copies. Each is a row, however few bytes of a quota it takes,
+/// LIMIT: messages that one command copies, or moves to another account. Each is a row, however few bytes of a quota it takes,
 /// and others wait until all are written.
 const COPIED_MAX: u64 = 1_000_000;
 
@@ -54,12 +54,9 @@ impl AccountTx<'_, '_> {
         let uid_validity = into.uid_validity;
         let rights = self.require(target, Rights::INSERT)?;
         self.settle_flags(&source)?;
-        let mut selection = self.select_entries(&source, uids)?;
+        let mut selection = self.select_entries(&source, uids, COPIED_MAX)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
-        }
-        if selection.rows.len() as u64 > COPIED_MAX {
-            return Err(StorageError::Limit { kind: LimitKind::CopiedMessages, max: COPIED_MAX });
         }
         permit(&mut selection, rights);
         let counts = Counts::of_all(&selection.rows);
@@ -95,7 +92,7 @@ impl AccountTx<'_, '_> {
         self.require(source.id, Rights::REMOVING)?;
         let rights = self.require(target, Rights::INSERT)?;
         self.settle_flags(&source)?;
-        let mut selection = self.select_entries(&source, uids)?;
+        let mut selection = self.select_entries(&source, uids, u64::MAX)?;
         if selection.rows.is_empty() {
             return Ok(Copied { uid_validity, pairs: Vec::new() });
         }

@@ -14,7 +14,7 @@ use crate::change::Fact;
 use crate::mailbox::Mailbox;
 use crate::{AccountTx, EventCause, Result, Rights, StorageError};
 
-/// LIMIT: events of one command.
+/// LIMIT: events of one command, but for one more of each set of system flags.
 const EVENTS_OF_COMMAND_MAX: usize = 100;
 
 /// How flags are changed.
@@ -216,16 +216,20 @@ impl AccountTx<'_, '_> {
     }
 }
 
-/// Where messages whose `flags` changed belong. Those of the last place are of many kinds.
+/// Where messages whose `flags` changed belong. Where there are too many kinds, those of which the
+/// same system flags changed are together, for that is what scripts mostly ask.
 fn index_of(changed: &mut Vec<(Flags, UidSet)>, flags: Flags) -> usize {
     if let Some(at) = changed.iter().position(|(known, _)| *known == flags) {
         return at;
     }
-    let is_full = changed.len() == EVENTS_OF_COMMAND_MAX;
-    match changed.last_mut().filter(|_| is_full) {
-        Some((last, _)) => *last = last.union(&flags),
-        None => changed.push((flags, UidSet::new())),
+    let many = changed.iter_mut().enumerate().skip(EVENTS_OF_COMMAND_MAX);
+    let alike =
+        many.map(|(at, (known, _))| (at, known)).find(|(_, known)| known.system == flags.system);
+    if let Some((at, known)) = alike {
+        *known = known.union(&flags);
+        return at;
     }
+    changed.push((flags, UidSet::new()));
     changed.len() - 1
 }
 
@@ -241,10 +245,11 @@ mod tests {
             assert_eq!(index_of(&mut changed, flags(&format!("k{number}"))), number);
         }
         assert_eq!(index_of(&mut changed, flags("K3")), 3);
-        let last = EVENTS_OF_COMMAND_MAX - 1;
-        assert_eq!(index_of(&mut changed, flags("one")), last);
-        assert_eq!(index_of(&mut changed, flags("\\Seen")), last);
-        assert_eq!(changed.len(), EVENTS_OF_COMMAND_MAX);
-        assert_eq!(changed[last].0, flags(&format!("k{last} one \\Seen")));
+        assert_eq!(index_of(&mut changed, flags("one")), EVENTS_OF_COMMAND_MAX);
+        assert_eq!(index_of(&mut changed, flags("\\Seen two")), EVENTS_OF_COMMAND_MAX + 1);
+        assert_eq!(index_of(&mut changed, flags("three")), EVENTS_OF_COMMAND_MAX);
+        assert_eq!(index_of(&mut changed, flags("\\Seen")), EVENTS_OF_COMMAND_MAX + 1);
+        let more: Vec<_> = changed[EVENTS_OF_COMMAND_MAX..].iter().map(|(one, _)| one).collect();
+        assert_eq!(more, [&flags("one three"), &flags("\\Seen two")]);
     }
 }

@@ -1,10 +1,10 @@
 //! How many keywords one mailbox may know: sessions announce all of them (RFC 9051 §7.3.5), and
 //! programs draw a menu of them; and how long those of one message may be.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ids::CollectionId;
-use message::flag::{Flags, Keyword};
+use message::flag::{Flags, Keyword, SystemFlags};
 
 use super::sweep::Sweeps;
 use crate::sql::Value;
@@ -17,37 +17,48 @@ const MESSAGE_KEYWORD_BYTES_MAX: u64 = 16 * 1024;
 /// as much again into an index.
 const COMMAND_KEYWORD_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// LIMIT: bytes of the different sets of keywords that one command brings, and of those that a
-/// mailbox has already where more are to come: views hold each of them.
+/// LIMIT: bytes of the different sets of keywords that one command brings: views hold each of them.
 const DISTINCT_KEYWORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// LIMIT: bytes of the different sets of keywords that a mailbox has already where more are to
+/// come, whichever: all of them are read.
+const MAILBOX_KEYWORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The keywords that messages are about to get.
 #[derive(Default)]
 pub(super) struct KeywordLoad {
-    /// By where they are: most messages share theirs.
-    distinct: HashMap<*const Keyword, u64>,
+    /// Their bytes by where they are, for most messages share theirs.
+    known: HashMap<*const Keyword, u64>,
+    /// Each of them once, and kept where it is.
+    distinct: HashSet<Flags>,
     distinct_bytes: u64,
     bytes: u64,
 }
 
 impl KeywordLoad {
-    /// Adds those of a message, whether they are not those of one before, or refuses what is too
-    /// much. All of the flags must live for as long as this does.
+    /// Adds those of a message; whether no message before had the same. Refuses what is too much.
     pub(super) fn add(&mut self, flags: &Flags) -> Result<bool> {
         if flags.keywords().is_empty() {
             return Ok(false);
         }
         let at = flags.keywords().as_ptr();
-        let known = self.distinct.get(&at).copied();
-        let bytes = known.unwrap_or_else(|| flags.keyword_bytes() as u64);
+        let (bytes, is_new) = match self.known.get(&at) {
+            Some(bytes) => (*bytes, false),
+            None => {
+                let mut set = flags.clone();
+                set.system = SystemFlags::EMPTY;
+                let (bytes, is_new) = (set.keyword_bytes() as u64, self.distinct.insert(set));
+                if is_new {
+                    self.known.insert(at, bytes);
+                    self.distinct_bytes += bytes;
+                }
+                (bytes, is_new)
+            }
+        };
         self.bytes += bytes;
-        if known.is_none() {
-            self.distinct.insert(at, bytes);
-            self.distinct_bytes += bytes;
-        }
         require_below(self.bytes, COMMAND_KEYWORD_BYTES_MAX)?;
         require_below(self.distinct_bytes, DISTINCT_KEYWORD_BYTES_MAX)?;
-        Ok(known.is_none())
+        Ok(is_new)
     }
 }
 
@@ -86,7 +97,7 @@ impl FlagReader {
 
 impl AccountTx<'_, '_> {
     /// Refuses messages whose keywords would be too many new ones for the mailbox. Keywords that
-    /// are in use there already are always fine.
+    /// are in use there already are always fine, but where there are very many sets of them.
     pub(super) fn check_keywords<'f>(
         &mut self,
         mailbox: CollectionId,
@@ -148,7 +159,7 @@ impl AccountTx<'_, '_> {
             &[Value::Int(mailbox.get())],
             &mut |row| {
                 bytes += row.text(0)?.len() as u64;
-                require_below(bytes, DISTINCT_KEYWORD_BYTES_MAX)?;
+                require_below(bytes, MAILBOX_KEYWORD_BYTES_MAX)?;
                 known.extend(decode(0, row.text(0)?)?.keywords().iter().cloned());
                 Ok(())
             },
@@ -203,7 +214,11 @@ mod tests {
         let (last, others) = sets.split_last().unwrap();
         for set in others {
             assert!(load.add(set).unwrap());
-            assert!(!load.add(set).unwrap());
+            // Equal ones are one, wherever they are.
+            let mut other = Flags::new(SystemFlags::SEEN, set.keywords().to_vec());
+            assert!(!load.add(&other).unwrap());
+            other.system = SystemFlags::EMPTY;
+            assert!(!load.add(&other).unwrap());
         }
         assert_eq!(refused(load.add(last)), Some(DISTINCT_KEYWORD_BYTES_MAX));
     }

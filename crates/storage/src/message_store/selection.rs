@@ -9,7 +9,7 @@ use super::keywords::FlagReader;
 use crate::mailbox::Mailbox;
 use crate::sql::{Row, Value};
 use crate::view::DeltaEntry;
-use crate::{AccountTx, Result, StorageError};
+use crate::{AccountTx, LimitKind, Result, StorageError};
 
 /// Messages that stand side by side: between `first` and `last` there is no other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,19 +84,26 @@ impl AccountTx<'_, '_> {
         Ok(selection)
     }
 
-    /// The messages themselves.
+    /// The messages themselves; refuses more than `max`.
     pub(super) fn select_entries(
         &mut self,
         mailbox: &Mailbox,
         uids: &UidSet,
+        max: u64,
     ) -> Result<Selection<DeltaEntry>> {
-        let mut flags = FlagReader::default();
+        let (mut flags, mut count) = (FlagReader::default(), 0);
         self.select(
             mailbox,
             uids,
             "SELECT uid, content_id, size_bytes, flags, keywords, internal_date FROM message \
              WHERE mailbox_id = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
-            |_, row| delta_entry(row, &mut flags),
+            |_, row| {
+                count += 1;
+                match count > max {
+                    true => Err(StorageError::Limit { kind: LimitKind::CopiedMessages, max }),
+                    false => delta_entry(row, &mut flags),
+                }
+            },
         )
     }
 }

@@ -279,18 +279,25 @@ impl AccountTx<'_, '_> {
         for ranges in ranges.chunks(EVENT_RANGES_MAX) {
             let mut uids = UidSet::new();
             ranges.iter().for_each(|range| uids.insert_range(*range.start(), *range.end()));
-            self.insert_event(mailbox, cause, &uids, changed)?;
+            if !self.insert_event(mailbox, cause, &uids, changed)? {
+                let account = self.account;
+                tracing::warn!(%account, "too many events wait for scripts: no script runs for one");
+                break;
+            }
         }
+        let account = self.account;
+        self.events.insert(account);
         Ok(())
     }
 
+    /// Whether there was room for it.
     fn insert_event(
         &mut self,
         mailbox: CollectionId,
         cause: EventCause,
         uids: &UidSet,
         changed: &str,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (account, actor, now) = (self.account, self.actor, self.now);
         let noted = self.sql.execute(
             "INSERT INTO mailbox_event \
@@ -309,11 +316,7 @@ impl AccountTx<'_, '_> {
                 Value::Int(EVENTS_MAX),
             ],
         )?;
-        if noted == 0 {
-            tracing::warn!(%account, "too many events wait for scripts: no script runs for one");
-        }
-        self.events.insert(account);
-        Ok(())
+        Ok(noted > 0)
     }
 
     /// Takes the messages of an event up to a UID out of it, and does with the last of them what
