@@ -145,6 +145,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::ScheduledMessages => "messages to be sent later are",
         LimitKind::Keywords => "keywords in a mailbox are",
         LimitKind::KeywordBytes => "bytes of keywords of a message are",
+        LimitKind::MessageIds => "message ids named in a mailbox are",
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",
         LimitKind::MetadataEntries => "annotations are",

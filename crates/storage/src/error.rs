@@ -32,6 +32,8 @@ pub enum LimitKind {
     Keywords,
     /// Bytes of the keywords of one message.
     KeywordBytes,
+    /// Message ids that the messages of one mailbox name.
+    MessageIds,
     /// UIDs of one mailbox are used up (RFC 9051 §2.3.1.1).
     Uids,
     /// Subscriptions of one account.

@@ -44,6 +44,9 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::KeywordBytes => {
             format!("the keywords of a message are at most {max} bytes")
         }
+        LimitKind::MessageIds => {
+            format!("the messages of a mailbox name at most {max} message ids")
+        }
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
         LimitKind::AnnotationValue => format!("the value of an annotation has at most {max} bytes"),
         LimitKind::Annotations => format!("a message has at most {max} annotations"),
