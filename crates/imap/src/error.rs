@@ -146,6 +146,7 @@ fn limit_noun(kind: LimitKind) -> &'static str {
         LimitKind::Keywords => "keywords in a mailbox are",
         LimitKind::KeywordBytes => "bytes of keywords are",
         LimitKind::CopiedMessages => "messages copied at once are",
+        LimitKind::MessageIds => "message ids named in a mailbox are",
         LimitKind::Uids => "messages in the life of a mailbox are",
         LimitKind::Subscriptions => "subscriptions are",
         LimitKind::MetadataEntries => "annotations are",

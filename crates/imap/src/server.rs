@@ -43,6 +43,10 @@ pub struct ImapService {
     shared: Arc<Shared>,
 }
 
+/// LIMIT: sets of messages that are linked to threads at once where they are many: some tenths of a
+/// gigabyte and a second each where they refer to each other in very many ways.
+const THREADED_AT_ONCE: usize = 4;
+
 /// What all sessions of a service share.
 pub(crate) struct Shared {
     pub(crate) store: Store,
@@ -50,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// Bytes that messages being appended may still take.
     pub(crate) append_memory: Arc<Semaphore>,
+    /// Turns of those who link very many messages to threads.
+    pub(crate) threading: Arc<Semaphore>,
     /// What large messages on their way to clients may still take.
     pub(crate) fetch_memory: MemoryBudget,
     pub(crate) counts: Arc<ProtocolCounts>,
@@ -67,7 +73,15 @@ impl ImapService {
         let append_memory = Arc::new(Semaphore::new(bytes.max(DRAWN_BYTES as usize)));
         let fetch_memory = MemoryBudget::new(settings.fetch_memory_bytes);
         let counts = Arc::new(Self::new_counts());
-        let shared = Shared { store, authenticator, settings, append_memory, fetch_memory, counts };
+        let shared = Shared {
+            store,
+            authenticator,
+            settings,
+            append_memory,
+            threading: Arc::new(Semaphore::new(THREADED_AT_ONCE)),
+            fetch_memory,
+            counts,
+        };
         Self { shared: Arc::new(shared) }
     }
 

@@ -35,6 +35,8 @@ pub enum LimitKind {
     KeywordBytes,
     /// Messages that one command copies.
     CopiedMessages,
+    /// Message ids that the messages of one mailbox name.
+    MessageIds,
     /// UIDs of one mailbox are used up (RFC 9051 §2.3.1.1).
     Uids,
     /// Subscriptions of one account.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use ids::AccountId;
 use message::Collation;
 use storage::{Near, SearchTerm, Snapshot, StorageError, Store, Want};
+use tokio::sync::Semaphore;
 
 pub(super) use self::answer::{answer, highest_modseq, relevance, save, uids_in_order};
 use self::program::{Facts, Program, Sets};
@@ -225,6 +226,26 @@ pub(super) async fn off_thread<T: Send + 'static>(
     }
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(|error| StorageError::Internal(error.to_string()))?)
+}
+
+/// [`off_thread`], one after the other where there are more than `turns`: who gives up waiting
+/// takes none, and what has begun keeps its own until its end, even where nobody waits for that.
+pub(super) async fn off_thread_in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    messages: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    if messages <= ORDERED_IN_PLACE {
+        return Ok(work());
+    }
+    let turn = turns.clone().acquire_owned().await;
+    let turn = turn.map_err(|error| StorageError::Internal(error.to_string()))?;
+    let in_turn = move || {
+        let done = work();
+        drop(turn);
+        done
+    };
+    off_thread(messages, in_turn).await
 }
 
 /// The sequence numbers of the messages found among some.

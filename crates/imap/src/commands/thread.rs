@@ -8,16 +8,19 @@ mod references;
 mod tree;
 
 use message::SortText;
-use storage::{MailboxKeys, Snapshot, SortWant};
+use storage::{LimitKind, MailboxKeys, Snapshot, SortWant, StorageError};
 
 use self::references::TooTangled;
 use self::tree::Message;
 use super::progress::Progress;
-use super::search::{self, off_thread};
+use super::search::{self, off_thread_in_turn};
 use super::{Ctx, Reply};
 use crate::error::{Result, refused};
 use crate::render::{Code, thread};
 use crate::types::{Addressing, ThreadAlgorithm, ThreadArgs};
+
+/// LIMIT: so many ids take as long as a message.
+const IDS_PER_MESSAGE: usize = 4;
 
 pub(super) async fn run(ctx: &mut Ctx<'_>, args: ThreadArgs) -> Result<Reply> {
     let found = search::find_all(ctx, &args.key, false).await?;
@@ -27,10 +30,17 @@ pub(super) async fn run(ctx: &mut Ctx<'_>, args: ThreadArgs) -> Result<Reply> {
         collation: *ctx.collation,
         threads: args.algorithm == ThreadAlgorithm::References,
     };
-    let (store, known) = (ctx.shared.store.clone(), found.known.clone());
+    let (shared, known) = (ctx.shared.clone(), found.known.clone());
     let ordering = async {
-        let keys = store.sort_keys(&found.known, &seqs, &want).await?;
-        off_thread(seqs.len(), move || answer(&known, &keys, &want, &seqs, &args)).await
+        let keys = match shared.store.sort_keys(&found.known, &seqs, &want).await {
+            Err(StorageError::Limit { kind: LimitKind::MessageIds, .. }) => {
+                return Ok(Err(TooTangled));
+            }
+            keys => keys?,
+        };
+        let messages = seqs.len().max(keys.keys().message_ids() / IDS_PER_MESSAGE);
+        let answering = move || answer(&known, &keys, &want, &seqs, &args);
+        off_thread_in_turn(&shared.threading, messages, answering).await
     };
     let out = ctx.wait_for(&Progress::default(), ordering).await??;
     let out = out.map_err(|TooTangled| {

@@ -43,6 +43,9 @@ fn limit(kind: LimitKind, max: u64) -> String {
         LimitKind::Keywords => format!("a mailbox knows at most {max} keywords"),
         LimitKind::KeywordBytes => format!("keywords are at most {max} bytes"),
         LimitKind::CopiedMessages => format!("at most {max} messages are copied at once"),
+        LimitKind::MessageIds => {
+            format!("the messages of a mailbox name at most {max} message ids")
+        }
         LimitKind::Uids => "the UIDs of the mailbox are used up".to_owned(),
         LimitKind::AnnotationValue => format!("the value of an annotation has at most {max} bytes"),
         LimitKind::Annotations => format!("a message has at most {max} annotations"),

@@ -11,8 +11,8 @@ use crate::sql::Value;
 use crate::view::DeltaEntry;
 use crate::{AccountTx, EventCause, Result, Rights};
 
-/// LIMIT: messages that one command copies, or moves to another account. Each is a row, however few bytes of a quota it takes,
-/// and others wait until all are written.
+/// LIMIT: messages that one command copies, or moves to another account. Each is a row, however few
+/// bytes of a quota it takes, and others wait until all are written.
 const COPIED_MAX: u64 = 1_000_000;
 
 /// What was copied or moved (RFC 4315 §3, COPYUID).

@@ -3,6 +3,7 @@
 
 use ids::CollectionId;
 
+use super::bounds::IdLimit;
 use super::columns::{Kind, SortKeys};
 use crate::sql::{Sql, Value};
 use crate::{Result, StorageError};
@@ -12,6 +13,9 @@ use crate::{Result, StorageError};
 pub(super) const VERSION: i64 = 1;
 /// LIMIT: messages whose keys one transaction reads, about.
 const READ_MESSAGES: u64 = 64 * 1024;
+/// LIMIT: message ids that one transaction reads, about: they are put together with those of
+/// others before more are read.
+const READ_IDS: usize = 1_000_000;
 
 /// The keys of all messages of a mailbox whose UIDs are within a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,18 +92,22 @@ pub(super) fn read_some(
     mailbox: CollectionId,
     above: i64,
     kinds: &[Kind],
+    limit: IdLimit,
 ) -> Result<Next> {
-    let (mut parts, mut messages, mut next) = (Vec::new(), 0, None);
+    let (mut parts, mut messages, mut ids, mut next) = (Vec::new(), 0, 0, None);
     // What another version wrote is as if it were not there, and so is what comes behind it.
     for block in list(sql, mailbox, above)?.iter().take_while(|block| block.is_current()) {
-        if messages >= READ_MESSAGES {
+        if messages >= READ_MESSAGES || ids >= READ_IDS {
             next = parts.last().map(|(last, _)| *last);
             break;
         }
         messages += block.messages;
-        parts.push((block.last, read(sql, block, kinds)?));
+        let keys = read(sql, block, kinds)?;
+        ids += keys.message_ids();
+        parts.push((block.last, keys));
     }
-    Ok(Next { keys: SortKeys::join(parts.into_iter().map(|(_, keys)| keys).collect()), next })
+    let parts = parts.into_iter().map(|(_, keys)| keys).collect();
+    Ok(Next { keys: SortKeys::join(parts, limit)?, next })
 }
 
 /// Stores a block with every column.

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::{CollectionId, UidValidity};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::SortKeys;
+use super::bounds::MADE_AT_ONCE;
 
 /// The keys of a mailbox. Who reads them anew holds it: others wait instead of reading as well.
 pub(super) type Place = Arc<AsyncMutex<Arc<SortKeys>>>;
@@ -21,6 +22,8 @@ type Name = (CollectionId, UidValidity);
 pub(crate) struct SortKeyCache {
     bytes_max: usize,
     kept: Mutex<Kept>,
+    /// Those who make keys in turn.
+    turns: Arc<Semaphore>,
     /// Blocks that were found damaged.
     damaged: Mutex<BTreeSet<i64>>,
 }
@@ -42,7 +45,8 @@ struct Slot {
 
 impl SortKeyCache {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, kept: Mutex::default(), damaged: Mutex::default() }
+        let turns = Arc::new(Semaphore::new(MADE_AT_ONCE));
+        Self { bytes_max, kept: Mutex::default(), turns, damaged: Mutex::default() }
     }
 
     /// Whether nobody has found this block damaged before.
@@ -52,6 +56,11 @@ impl SortKeyCache {
             damaged.clear();
         }
         damaged.insert(block)
+    }
+
+    /// What gives turns to those who make keys.
+    pub(super) fn turns(&self) -> &Arc<Semaphore> {
+        &self.turns
     }
 
     /// Where the keys of a mailbox are kept.

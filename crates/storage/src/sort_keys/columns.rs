@@ -4,8 +4,10 @@ use ids::Uid;
 use message::varint::{push_varint, take_varint, unzigzag, zigzag};
 use message::{Collation, KeysView, SortText};
 
+use super::bounds::IdLimit;
 use super::texts::{TextColumn, Texts};
 use super::threads::{ThreadColumn, ThreadRow};
+use crate::Result;
 
 /// Which keys are needed. The sent date always comes along.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,6 +91,11 @@ impl SortKeys {
     /// How many distinct message ids there are.
     pub fn message_ids(&self) -> usize {
         self.threads.as_ref().map_or(0, ThreadColumn::ids)
+    }
+
+    /// How many ids are named in References, each as often as it is named.
+    pub(super) fn named_ids(&self) -> usize {
+        self.threads.as_ref().map_or(0, ThreadColumn::named)
     }
 
     /// Empty ones with every column that is stored.
@@ -192,29 +199,34 @@ impl SortKeys {
 
     /// Puts together the rows of several, whose UIDs ascend from one to the next, which have the
     /// same columns: two by two, so that no text is moved more often than there are doublings.
-    pub(super) fn join(mut parts: Vec<Self>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// [`StorageError::Limit`](crate::StorageError::Limit) where they name too many ids.
+    pub(super) fn join(mut parts: Vec<Self>, limit: IdLimit) -> Result<Option<Self>> {
         while parts.len() > 1 {
             let mut pairs = std::mem::take(&mut parts).into_iter();
             while let Some(mut one) = pairs.next() {
                 if let Some(other) = pairs.next() {
-                    one.append(other);
+                    one.append(other, limit)?;
                 }
                 parts.push(one);
             }
         }
-        parts.pop()
+        Ok(parts.pop())
     }
 
-    /// Adds the rows of others, whose UIDs are higher, which have the same columns.
-    pub(super) fn append(&mut self, other: Self) {
+    /// Adds the rows of others, whose UIDs are higher, which have the same columns. Where they
+    /// name too many ids, what is left means nothing.
+    pub(super) fn append(&mut self, other: Self, limit: IdLimit) -> Result<()> {
+        if let (Some(threads), Some(more)) = (&mut self.threads, other.threads) {
+            threads.append(more, limit)?;
+        }
         self.uids.extend(other.uids);
         self.sent.extend(other.sent);
         for ((_, column), (_, more)) in self.texts.iter_mut().zip(other.texts) {
             column.append(more);
         }
-        if let (Some(threads), Some(more)) = (&mut self.threads, other.threads) {
-            threads.append(more);
-        }
+        Ok(())
     }
 
     pub(super) fn uids(&self) -> &[u32] {
@@ -268,6 +280,11 @@ impl Rows {
     /// The keys that were known before these were added.
     pub(super) fn known(&self) -> &SortKeys {
         &self.keys
+    }
+
+    /// [`StorageError::Limit`](crate::StorageError::Limit) where they name too many ids.
+    pub(super) fn check(&self, limit: IdLimit) -> Result<()> {
+        limit.check(self.keys.message_ids(), self.keys.named_ids())
     }
 
     /// Whether the header of a message is needed beside its keys.

@@ -14,6 +14,8 @@
 //! **Absent:** the order that SORT asks for and the trees of THREAD, which are made of these.
 
 mod blocks;
+mod bounds;
+mod build;
 mod cache;
 mod check;
 mod columns;

@@ -1,3 +1,4 @@
+mod bounds;
 mod stored;
 
 use std::sync::Arc;

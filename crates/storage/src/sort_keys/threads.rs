@@ -7,6 +7,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use message::KeysView;
 use message::varint::{push_varint, take_varint};
 
+use super::bounds::IdLimit;
+use crate::Result;
+
 /// The number that stands for no message id.
 const NONE: u32 = u32::MAX;
 
@@ -93,12 +96,17 @@ impl Hasher for Folded {
 }
 
 impl ThreadColumn {
-    /// Adds the rows of another one behind its own.
-    pub(super) fn append(&mut self, other: Self) {
-        let mut moved = Vec::with_capacity(other.numbers.len());
-        for id in other.in_order() {
+    /// Adds the rows of another one behind its own, unless both together name too many ids.
+    pub(super) fn append(&mut self, mut other: Self, limit: IdLimit) -> Result<()> {
+        limit.check(0, self.named().saturating_add(other.named()))?;
+        let ids = other.in_order();
+        // What is not needed any more goes before the table grows.
+        other.numbers = HashMap::default();
+        let mut moved = Vec::with_capacity(ids.len());
+        for id in ids {
             let next = self.numbers.len() as u32;
             moved.push(*self.numbers.entry(id).or_insert(next));
+            limit.check(self.numbers.len(), 0)?;
         }
         let moved = |number: u32| moved.get(number as usize).copied().unwrap_or(NONE);
         self.own.extend(other.own.iter().map(|number| moved(*number)));
@@ -106,6 +114,7 @@ impl ThreadColumn {
         let before = self.ancestors.len();
         self.ends.extend(other.ends.iter().map(|end| before + end));
         self.ancestors.extend(other.ancestors.iter().map(|number| moved(*number)));
+        Ok(())
     }
 
     pub(super) fn push(&mut self, keys: Option<&KeysView<'_>>) {
@@ -207,6 +216,11 @@ impl ThreadColumn {
 
     pub(super) fn ids(&self) -> usize {
         self.numbers.len()
+    }
+
+    /// How many ids are named in References, each as often as it is named.
+    pub(super) fn named(&self) -> usize {
+        self.ancestors.len()
     }
 
     pub(super) fn row(&self, row: usize) -> ThreadRow<'_> {

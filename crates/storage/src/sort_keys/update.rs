@@ -7,6 +7,7 @@
 use ids::{AccountId, CollectionId, Uid};
 
 use super::blocks::{self, Block};
+use super::bounds::IdLimit;
 use super::columns::{Kind, Rows, SortKeys};
 use crate::sql::{Sql, Value};
 use crate::{ReadTx, Result, StorageError, Store};
@@ -118,7 +119,7 @@ fn extension(tx: &mut ReadTx<'_>, mailbox: CollectionId, sizes: &Sizes) -> Resul
         first = joined.first;
     }
     parts.push(new);
-    let mut keys = SortKeys::join(parts).unwrap_or_default();
+    let mut keys = SortKeys::join(parts, IdLimit::NONE)?.unwrap_or_default();
     keys.retain(live(&mut *tx.sql, mailbox, (first, last))?);
     let replaced = known.get(from..).unwrap_or_default().to_vec();
     Ok(Some(Change { known, replaced, block: Some(((first, last), keys)) }))

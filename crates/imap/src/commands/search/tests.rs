@@ -133,3 +133,28 @@ async fn many_tests_are_made_some_at_a_time() {
     let refused = first_stage_aside(&known, &among, &program, 1).await.unwrap_err();
     assert!(is_limit(&refused), "{refused}");
 }
+
+#[test]
+fn who_hangs_up_keeps_the_turn_of_what_has_begun() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _entered = runtime.enter();
+    let is_pending = |future: std::pin::Pin<&mut dyn Future<Output = Result<()>>>| {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        future.poll(&mut context).is_pending()
+    };
+    let turns = Arc::new(Semaphore::new(1));
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let work = move || ended.recv().unwrap_or_default();
+    let mut working = Box::pin(off_thread_in_turn(&turns, ORDERED_IN_PLACE + 1, work));
+    assert!(is_pending(working.as_mut()));
+    drop(working);
+    let given_up = || unreachable!("nobody waits for it");
+    let mut waiting = Box::pin(off_thread_in_turn(&turns, ORDERED_IN_PLACE + 1, given_up));
+    assert!(is_pending(waiting.as_mut()));
+    drop(waiting);
+    // What takes little does not wait.
+    runtime.block_on(off_thread_in_turn(&turns, ORDERED_IN_PLACE, || ())).unwrap();
+    end.send(()).unwrap();
+    runtime.block_on(off_thread_in_turn(&turns, ORDERED_IN_PLACE + 1, || ())).unwrap();
+    assert_eq!(turns.available_permits(), 1);
+}

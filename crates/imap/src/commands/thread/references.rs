@@ -6,6 +6,8 @@ use super::tree::{Head, Links, Message, Threads, by_date};
 /// LIMIT: steps up the tree in search of loops, for each node. Mail of people takes a handful;
 /// messages made to refer to each other in every way would take the square of their number.
 const STEPS_PER_NODE: u64 = 1000;
+/// LIMIT: such steps of one THREAD, whatever the number of nodes: about a second.
+const STEPS_MAX: u64 = 200_000_000;
 
 /// The bound on the search for loops was reached.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +15,16 @@ pub(super) struct TooTangled;
 
 /// Threads of `messages`, in mailbox order; their ids are numbers below `ids`.
 pub(super) fn threads(messages: &[Message<'_>], ids: usize) -> Result<Threads, TooTangled> {
-    let forest = Forest::link(messages, ids)?;
+    threads_within(messages, ids, STEPS_MAX)
+}
+
+/// [`threads`] with at most so many steps.
+fn threads_within(
+    messages: &[Message<'_>],
+    ids: usize,
+    steps_max: u64,
+) -> Result<Threads, TooTangled> {
+    let forest = Forest::link(messages, ids, steps_max)?;
     let order = by_date(messages);
     let (mut parents, heads) = forest.prune(messages.len());
     let heads = by_first(heads, &order);
@@ -33,13 +44,13 @@ struct Forest {
 
 impl Forest {
     /// Step 1 of RFC 5256 §3: links messages to their parents by References and In-Reply-To.
-    fn link(messages: &[Message<'_>], ids: usize) -> Result<Self, TooTangled> {
+    fn link(messages: &[Message<'_>], ids: usize, steps_max: u64) -> Result<Self, TooTangled> {
         let most = ids + messages.len();
         let mut forest = Self {
             parent: Links::new(ids),
             children: vec![0; most],
             message: Links::new(ids),
-            steps_left: STEPS_PER_NODE.saturating_mul(most as u64),
+            steps_left: STEPS_PER_NODE.saturating_mul(most as u64).min(steps_max),
         };
         let nodes: Vec<u32> =
             (0..).zip(messages).map(|(at, message)| forest.node_of(at, message)).collect();

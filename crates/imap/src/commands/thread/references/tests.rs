@@ -231,8 +231,15 @@ fn tangles_end() {
         let references = vec![COUNT - 1];
         mails.push(Mail { id: Some(id), references, subject: String::new(), sent: 0 });
     }
-    assert_eq!(threads(&messages(&mails), 4 * COUNT as usize).err(), None::<TooTangled>);
-    let mut forest = Forest::link(&messages(&mails), 4 * COUNT as usize).unwrap();
+    let (messages, ids) = (messages(&mails), 4 * COUNT as usize);
+    assert_eq!(threads(&messages, ids).err(), None::<TooTangled>);
+    // Whatever each node may take, all together take no more than so much.
+    let steps = STEPS_PER_NODE * (ids + messages.len()) as u64;
+    let mut forest = Forest::link(&messages, ids, STEPS_MAX).unwrap();
+    let taken = steps - forest.steps_left;
+    assert!(taken > 1_000_000, "{taken}");
+    assert_eq!(threads_within(&messages, ids, taken).err(), None::<TooTangled>);
+    assert_eq!(threads_within(&messages, ids, taken - 1).err(), Some(TooTangled));
     forest.steps_left = 10;
     assert_eq!(forest.is_below(COUNT - 1, COUNT), Err(TooTangled));
 }
