@@ -271,6 +271,61 @@ fn what_a_removed_account_leaves_is_erased() {
 }
 
 #[test]
+fn a_body_that_a_transaction_did_not_name_is_erased() {
+    on_both_engines(|fixture| {
+        let postgres = matches!(fixture.store.settings().database, Database::Postgres(_));
+        let unnamed = i64::from(postgres);
+        let discard = |bytes: Vec<u8>| {
+            let messages = vec![Arc::new(PreparedMessage::new(bytes))];
+            fixture
+                .store
+                .account_write_blocking(fixture.account, "discard", messages, |_| Ok(()))
+                .unwrap();
+        };
+        fixture.append(small(1));
+        discard(small(1));
+        discard(small(2));
+        discard(large(3));
+        assert_eq!(fixture.rows(), (1, 1, 1 + 2 * unnamed));
+        let done = fixture.store.maintain().unwrap();
+        assert_eq!((done.contents, done.blobs), (0, 2 * unnamed.cast_unsigned()));
+        assert_eq!(fixture.rows(), (1, 1, 1));
+        // What it erased comes again, and stays.
+        fixture.append(small(2));
+        assert_eq!(fixture.store.maintain().unwrap().blobs, 0);
+        assert_eq!(fixture.bodies(), [b"body 1\r\n", b"body 2\r\n"]);
+    });
+}
+
+#[test]
+fn a_body_that_is_about_to_be_named_is_left() {
+    on_both_engines(|fixture| {
+        let (store, inbox) = (fixture.store.clone(), fixture.inbox);
+        let message = Arc::new(PreparedMessage::new(small(1)));
+        let (old, new) = (message.clone(), Arc::new(PreparedMessage::new(small(2))));
+        store.account_write_blocking(fixture.account, "discard", vec![old], |_| Ok(())).unwrap();
+        let erase = {
+            let store = store.clone();
+            move || {
+                let erase = || super::blobs::erase(&store, &mut 0).unwrap();
+                std::thread::scope(|scope| scope.spawn(erase).join().unwrap())
+            }
+        };
+        let (first, messages) = (erase.clone(), vec![message.clone(), new.clone()]);
+        let erased = store.account_write_blocking(fixture.account, "append", messages, move |tx| {
+            // One that is there already and one that nobody else sees yet.
+            let erased = first();
+            tx.append_message(inbox, &message, Append::default())?;
+            tx.append_message(inbox, &new, Append::default())?;
+            Ok(erased)
+        });
+        assert_eq!((erased.unwrap().value, erase()), (0, 0));
+        assert_eq!(fixture.rows(), (2, 2, 2));
+        assert_eq!(fixture.bodies(), [b"body 1\r\n", b"body 2\r\n"]);
+    });
+}
+
+#[test]
 fn packs_that_are_mostly_garbage_are_given_back() {
     run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
         let texts: Vec<_> = (0..5).map(large).collect();
