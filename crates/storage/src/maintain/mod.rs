@@ -116,13 +116,14 @@ pub(crate) fn maintain(
     done.blobs += blobs::erase(store, &mut progress.blob)?;
     done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;
     sort_keys::sweep(store)?;
-    if let Some(packs) = places.packs() {
-        done.freed_bytes += packs::compact(store, packs)?;
-    }
-    if let Some(objects) = places.objects() {
-        done.freed_bytes += objects::sweep(store, objects, &mut progress.objects_swept)?;
-    }
-    done.freed_bytes += space::give_back(store)?;
+    let outside = match (places.packs(), places.objects()) {
+        (Some(packs), _) => packs::compact(store, packs),
+        (None, Some(objects)) => objects::sweep(store, objects, &mut progress.objects_swept),
+        (None, None) => Ok(0),
+    };
+    // Also where the disk has no room to empty a pack.
+    let pages = space::give_back(store);
+    done.freed_bytes = outside? + pages?;
     Ok(done)
 }
 
