@@ -151,8 +151,9 @@ impl Packs {
     /// have ended, which is taken for granted at [`forget_removed`](Self::forget_removed).
     pub(crate) fn remove(&self, pack: i64) -> Result<()> {
         let file = self.file(pack)?;
-        std::fs::remove_file(path(&self.folder, pack)).map_err(unavailable)?;
+        // Before its name goes: at any time a reader finds it at one place or the other.
         lock(&self.retired).insert(pack, Some(file));
+        std::fs::remove_file(path(&self.folder, pack)).map_err(unavailable)?;
         lock(&self.open).remove(&pack);
         Ok(())
     }
@@ -311,21 +312,35 @@ impl Packs {
 
     /// A pack, to read from.
     pub(super) fn file(&self, pack: i64) -> Result<Arc<File>> {
-        if let Some(Some(file)) = lock(&self.retired).get(&pack) {
-            return Ok(file.clone());
+        match self.removed(pack) {
+            Some(file) => Ok(file),
+            None => self.named(pack),
         }
+    }
+
+    /// The file of a pack whose name is gone, or about to go.
+    fn removed(&self, pack: i64) -> Option<Arc<File>> {
+        lock(&self.retired).get(&pack).cloned().flatten()
+    }
+
+    /// The file of a pack that had its name a moment ago.
+    fn named(&self, pack: i64) -> Result<Arc<File>> {
         let mut open = lock(&self.open);
         if let Some(file) = open.get(&pack) {
             return Ok(file.clone());
         }
-        let file = File::open(path(&self.folder, pack)).map_err(|cause| match cause.kind() {
-            io::ErrorKind::NotFound => StorageError::Corrupt(format!("pack {pack} is missing")),
-            _ => unavailable(cause),
-        })?;
+        let file = match File::open(path(&self.folder, pack)) {
+            Ok(file) => Arc::new(file),
+            // Removed meanwhile?
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                let missing = || StorageError::Corrupt(format!("pack {pack} is missing"));
+                return self.removed(pack).ok_or_else(missing);
+            }
+            Err(cause) => return Err(unavailable(cause)),
+        };
         if open.len() >= OPEN_PACKS_MAX {
             open.clear();
         }
-        let file = Arc::new(file);
         open.insert(pack, file.clone());
         Ok(file)
     }
@@ -397,131 +412,4 @@ fn unavailable(cause: io::Error) -> StorageError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all(appended: Appended) -> Vec<PackPlace> {
-        assert!(appended.failure.is_none(), "{:?}", appended.failure);
-        appended.places.into_iter().map(Option::unwrap).collect()
-    }
-
-    fn all_synced(packs: &Packs, blobs: &[(BlobId, &[u8])]) -> Vec<PackPlace> {
-        let appended = packs.append(blobs);
-        packs.sync(appended.epoch).unwrap();
-        all(appended)
-    }
-
-    fn blob(byte: u8, len: usize) -> (BlobId, Vec<u8>) {
-        let bytes = vec![byte; len];
-        (BlobId::new(*blake3::hash(&bytes).as_bytes()), bytes)
-    }
-
-    #[test]
-    fn records_are_read_back_also_by_a_later_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = [blob(1, 10), blob(2, 0), blob(3, 100_000)];
-        let packs = Packs::open(folder.path().to_owned()).unwrap();
-        let slices: Vec<_> = blobs.iter().map(|(id, b)| (*id, b.as_slice())).collect();
-        let places = all(packs.append(&slices));
-        let later = Packs::open(folder.path().to_owned()).unwrap();
-        for ((_, bytes), place) in blobs.iter().zip(&places) {
-            assert_eq!(packs.read(*place, bytes.len()).unwrap(), *bytes);
-            assert_eq!(later.read(*place, bytes.len()).unwrap(), *bytes);
-        }
-        let more = blob(4, 5);
-        let next = all(later.append(&[(more.0, more.1.as_slice())]));
-        assert_eq!(next[0].pack, places[0].pack + 1, "an older pack is never continued");
-    }
-
-    #[test]
-    fn a_pack_that_failed_half_way_is_passed_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let packs = Packs::open(folder.path().to_owned()).unwrap();
-        std::fs::write(path(folder.path(), 1), b"half a record").unwrap();
-        let (id, bytes) = blob(7, 100);
-        let place = all_synced(&packs, &[(id, bytes.as_slice())])[0];
-        assert_eq!(place.pack, 2);
-        // An append that fails gives its space back and leaves the good records.
-        {
-            let mut newest = lock(&packs.newest);
-            newest.file.as_mut().unwrap().write_all(&[0; 5000]).unwrap();
-            packs.give_up(&mut newest);
-        }
-        let kept = std::fs::metadata(path(folder.path(), 2)).unwrap().len();
-        assert_eq!(kept, RECORD_HEADER_BYTES + 100);
-        let next = all(packs.append(&[(id, bytes.as_slice())]))[0];
-        assert_eq!(next.pack, 3);
-        assert_eq!(packs.read(place, 100).unwrap(), bytes);
-    }
-
-    #[test]
-    fn what_a_failing_disk_has_room_for_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let packs = Packs::open(folder.path().join("packs")).unwrap();
-        let blobs = [blob(1, 2_000_000), blob(2, 100), blob(3, 5_000)];
-        let slices: Vec<_> = blobs.iter().map(|(id, b)| (*id, b.as_slice())).collect();
-        let first = all_synced(&packs, &slices[1..2])[0];
-        // A device that is always full, in place of the pack: the next one takes them all.
-        packs.write_to(Path::new("/dev/full"));
-        let appended = packs.append(&slices);
-        assert!(appended.failure.is_none(), "{:?}", appended.failure);
-        assert_eq!(appended.places.iter().flatten().count(), 3);
-        // A full disk on which no pack can be begun takes none, and says why.
-        packs.write_to(Path::new("/dev/full"));
-        let aside = folder.path().join("aside");
-        std::fs::rename(folder.path().join("packs"), &aside).unwrap();
-        let appended = packs.append(&slices);
-        assert_eq!(appended.places, [None, None, None]);
-        assert!(appended.failure.is_some());
-        std::fs::rename(&aside, folder.path().join("packs")).unwrap();
-        let later = all_synced(&packs, &slices);
-        for ((_, bytes), place) in blobs.iter().zip(&later) {
-            assert_eq!(packs.read(*place, bytes.len()).unwrap(), *bytes);
-        }
-        assert_eq!(packs.read(first, 100).unwrap(), blobs[1].1);
-    }
-
-    #[test]
-    fn an_append_that_failed_gives_its_space_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let packs = Packs::open(folder.path().to_owned()).unwrap();
-        let (id, bytes) = blob(7, 100);
-        let place = all(packs.append(&[(id, bytes.as_slice())]))[0];
-        {
-            let mut newest = lock(&packs.newest);
-            let before = newest.here();
-            newest.file.as_mut().unwrap().write_all(&[0; 5000]).unwrap();
-            newest.end += 5000;
-            assert!(packs.go_back(&mut newest, before));
-        }
-        // The same pack goes on, and what it held is good.
-        let next = all(packs.append(&[(id, bytes.as_slice())]))[0];
-        assert_eq!((next.pack, next.offset), (place.pack, place.offset + 144));
-        assert_eq!(packs.read(place, 100).unwrap(), bytes);
-        assert_eq!(packs.read(next, 100).unwrap(), bytes);
-    }
-
-    #[test]
-    fn what_another_thread_gave_up_is_not_called_durable() {
-        let folder = tempfile::tempdir().unwrap();
-        let packs = Packs::open(folder.path().to_owned()).unwrap();
-        let (id, bytes) = blob(7, 100);
-        let appended = packs.append(&[(id, bytes.as_slice())]);
-        packs.give_up(&mut lock(&packs.newest));
-        assert!(packs.sync(appended.epoch).is_err());
-        all_synced(&packs, &[(id, bytes.as_slice())]);
-    }
-
-    #[test]
-    fn a_torn_or_missing_pack_is_named_corrupt() {
-        let folder = tempfile::tempdir().unwrap();
-        let packs = Packs::open(folder.path().to_owned()).unwrap();
-        let (id, bytes) = blob(9, 1000);
-        let place = all(packs.append(&[(id, bytes.as_slice())]))[0];
-        let file = OpenOptions::new().write(true).open(path(folder.path(), place.pack)).unwrap();
-        file.set_len(500).unwrap();
-        assert!(matches!(packs.read(place, 1000), Err(StorageError::Corrupt(_))));
-        let absent = PackPlace { pack: 77, offset: 44 };
-        assert!(matches!(packs.read(absent, 1), Err(StorageError::Corrupt(_))));
-    }
-}
+mod tests;

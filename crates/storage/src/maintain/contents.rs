@@ -1,12 +1,7 @@
 //! Message texts that nothing names: no message, no expunged one, nothing in the spool.
 
-use crate::sql::{Dialect, Sql, Value};
+use crate::sql::{Dialect, Sql};
 use crate::{Result, Store, WriteTx};
-
-/// LIMIT: numbers of contents that one read looks at.
-const WINDOW: i64 = 10_000;
-/// LIMIT: windows of one call, some two million contents; the next call goes on from there.
-const WINDOWS_MAX: usize = 200;
 
 #[derive(Debug, Default)]
 pub(super) struct Erased {
@@ -25,29 +20,13 @@ const UNNAMED_AMONG: &str = "SELECT c.id FROM content c WHERE c.id IN ({IN}) \
 
 /// Erases what nothing names, from where the last call ended, once around.
 pub(super) fn erase(store: &Store, cursor: &mut i64) -> Result<Erased> {
-    let newest = store.read_blocking(|tx| {
-        tx.sql.query_one("SELECT MAX(id) FROM content", &[], |row| row.opt_int(0))
-    })?;
-    let newest = newest.flatten().unwrap_or(0);
     let mut erased = Erased::default();
-    let windows = newest / WINDOW + 1;
-    for _ in 0..usize::try_from(windows).unwrap_or(WINDOWS_MAX).min(WINDOWS_MAX) {
-        if *cursor >= newest {
-            *cursor = 0;
-        }
-        let (after, until) = (*cursor, *cursor + WINDOW);
-        let unnamed = store.read_blocking(|tx| {
-            let params = [Value::Int(after), Value::Int(until)];
-            tx.sql.query_all(UNNAMED_WITHIN, &params, |row| row.int(0))
-        })?;
-        for slice in unnamed.chunks(super::ROWS as usize) {
-            let slice = slice.to_vec();
-            let done = store.write_blocking("erase", move |tx| erase_slice(tx, &slice))?.value;
-            erased.contents += done.contents;
-            erased.blobs += done.blobs;
-        }
-        *cursor = until;
-    }
+    super::walk(store, "SELECT MAX(id) FROM content", UNNAMED_WITHIN, cursor, |slice| {
+        let done = store.write_blocking("erase", move |tx| erase_slice(tx, &slice))?.value;
+        erased.contents += done.contents;
+        erased.blobs += done.blobs;
+        Ok(())
+    })?;
     Ok(erased)
 }
 
@@ -92,7 +71,8 @@ fn lock(sql: &mut dyn Sql, text: &'static str, ids: &[i64]) -> Result<()> {
     }
 }
 
-fn numbers(sql: &mut dyn Sql, text: &'static str, ids: &[i64]) -> Result<Vec<i64>> {
+/// The first column of what `text` answers for these ids.
+pub(super) fn numbers(sql: &mut dyn Sql, text: &'static str, ids: &[i64]) -> Result<Vec<i64>> {
     let mut found = Vec::new();
     sql.query_in(text, ids, &mut |row| {
         found.push(row.int(0)?);

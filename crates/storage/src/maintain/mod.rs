@@ -3,15 +3,17 @@
 //! In this order: changes of flags not yet in their rows, expunged messages past their retention,
 //! change log and trace past their days, what deliveries, greylisting and the log of accounts
 //! remembered past its time, links that set passwords, contents and managed attachments that
-//! nothing names with their blobs, segments of the search index, stored sort keys of messages gone,
-//! packs and objects that no row names, free pages. Each step is many small transactions, so that
-//! writers hardly notice, and each is repeated by the next call where one is cut short.
+//! nothing names with their blobs, blobs that nothing ever named, segments of the search index,
+//! stored sort keys of messages gone, packs and objects that no row names, free pages. Each step is
+//! many small transactions, so that writers hardly notice, and each is repeated by the next call
+//! where one is cut short.
 //!
 //! **Invariant:** what a transaction deletes is checked in that transaction to be named by
 //! nothing; files and objects go only after the rows that named them are gone for good.
 
 mod activity;
 mod attachments;
+mod blobs;
 mod change_log;
 mod collections;
 mod contacts;
@@ -36,6 +38,10 @@ use crate::{Result, Store, WriteTx, search, sort_keys};
 
 /// LIMIT: rows that one transaction of maintenance deletes.
 const ROWS: i64 = 500;
+/// LIMIT: numbers of contents or blobs that one read looks at.
+const WINDOW: i64 = 10_000;
+/// LIMIT: windows of one call, some two million numbers; the next call goes on from there.
+const WINDOWS_MAX: usize = 200;
 
 /// How much one round of maintenance removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +72,8 @@ pub struct Maintained {
 pub(crate) struct Progress {
     /// Contents up to this one were looked at last.
     content: i64,
+    /// Blobs up to this one were looked at last.
+    blob: i64,
     /// Change logs of accounts up to this one were counted last.
     change_log: i64,
     /// Segments of the search index up to this one were looked at last.
@@ -77,7 +85,7 @@ pub(crate) struct Progress {
 /// One round of maintenance. Blocks.
 pub(crate) fn maintain(
     store: &Store,
-    blobs: &BlobStore,
+    places: &BlobStore,
     progress: &mut Progress,
 ) -> Result<Maintained> {
     let settings = store.settings();
@@ -105,15 +113,17 @@ pub(crate) fn maintain(
     let erased = contents::erase(store, &mut progress.content)?;
     (done.contents, done.blobs) = (erased.contents, erased.blobs);
     done.blobs += attachments::purge(store, versions)?;
+    done.blobs += blobs::erase(store, &mut progress.blob)?;
     done.segments = search::sweep(store, &mut progress.segment)? + search::give_up(store)?;
     sort_keys::sweep(store)?;
-    if let Some(packs) = blobs.packs() {
-        done.freed_bytes += packs::compact(store, packs)?;
-    }
-    if let Some(objects) = blobs.objects() {
-        done.freed_bytes += objects::sweep(store, objects, &mut progress.objects_swept)?;
-    }
-    done.freed_bytes += space::give_back(store)?;
+    let outside = match (places.packs(), places.objects()) {
+        (Some(packs), _) => packs::compact(store, packs),
+        (None, Some(objects)) => objects::sweep(store, objects, &mut progress.objects_swept),
+        (None, None) => Ok(0),
+    };
+    // Also where the disk has no room to empty a pack.
+    let pages = space::give_back(store);
+    done.freed_bytes = outside? + pages?;
     Ok(done)
 }
 
@@ -131,6 +141,35 @@ fn repeat(mut step: impl FnMut() -> Result<u64>) -> Result<u64> {
             return Ok(sum);
         }
     }
+}
+
+/// Goes along the ids of a table from `cursor` on, once around; `step` takes those that `within`
+/// finds above ?1 and up to ?2. `newest` finds the last one there is.
+fn walk(
+    store: &Store,
+    newest: &'static str,
+    within: &'static str,
+    cursor: &mut i64,
+    mut step: impl FnMut(Vec<i64>) -> Result<()>,
+) -> Result<()> {
+    let newest = store.read_blocking(|tx| tx.sql.query_one(newest, &[], |row| row.opt_int(0)))?;
+    let newest = newest.flatten().unwrap_or(0);
+    let windows = usize::try_from(newest / WINDOW + 1).unwrap_or(WINDOWS_MAX);
+    for _ in 0..windows.min(WINDOWS_MAX) {
+        if *cursor >= newest {
+            *cursor = 0;
+        }
+        let (after, until) = (*cursor, *cursor + WINDOW);
+        let found = store.read_blocking(|tx| {
+            let params = [Value::Int(after), Value::Int(until)];
+            tx.sql.query_all(within, &params, |row| row.int(0))
+        })?;
+        for slice in found.chunks(ROWS as usize) {
+            step(slice.to_vec())?;
+        }
+        *cursor = until;
+    }
+    Ok(())
 }
 
 /// Runs `step` for each account or collection that `owners` names: a query that walks along them,

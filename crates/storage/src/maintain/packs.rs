@@ -21,21 +21,33 @@ struct Live {
     kept: Kept,
 }
 
-/// Gives back the space of packs that are at least half garbage; how many bytes that was.
+/// Gives back the space of packs that are at least half garbage; how many bytes that was. Those of
+/// which the least is named come first: to remove an empty one takes no space.
+///
+/// # Errors
+/// The first one of a pack. The others were seen to all the same.
 pub(super) fn compact(store: &Store, packs: &Packs) -> Result<u64> {
     packs.forget_removed();
     let live = live_bytes(store)?;
-    let files = packs.files()?;
+    let mut files = packs.files()?;
     let live_of = |file: &PackFile| live.get(&file.pack).copied().unwrap_or(0);
     let small = files.iter().filter(|file| file.bytes < SMALL_BYTES).count() > SMALL_PACKS_MAX;
-    let mut freed = 0;
+    files.retain(|file| {
+        let mostly_garbage = live_of(file) <= file.bytes / 2;
+        mostly_garbage || (small && file.bytes < SMALL_BYTES)
+    });
+    files.sort_by_key(live_of);
+    let mut freed = Ok(0);
     for file in files {
-        let mostly_garbage = live_of(&file) <= file.bytes / 2;
-        if mostly_garbage || (small && file.bytes < SMALL_BYTES) {
-            freed += empty(store, packs, file)?;
+        match empty(store, packs, file) {
+            Ok(bytes) => freed = freed.map(|sum| sum + bytes),
+            Err(cause) => {
+                tracing::warn!(%cause, pack = file.pack, "a pack could not be emptied");
+                freed = freed.and(Err(cause));
+            }
         }
     }
-    Ok(freed)
+    freed
 }
 
 /// Bytes of each pack that rows name, with the headers of their records.

@@ -5,11 +5,14 @@ use ids::{AccountId, CollectionId, ContentId, ModSeq, UidSet};
 use message::flag::{Flags, SystemFlags};
 use testkit::ManualClock;
 
+use crate::sql::Value;
 use crate::testing::{mailbox_name, new_account};
 use crate::{
     Append, Blobs, Changes, Database, FlagChange, Maintained, PreparedMessage, Settings, Store,
     Want,
 };
+
+mod packs;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -113,9 +116,14 @@ fn small(number: usize) -> Vec<u8> {
 
 /// Does not compress, and is too large for a row.
 fn large(seed: u64) -> Vec<u8> {
+    noise(seed, 100_000)
+}
+
+/// Does not compress.
+fn noise(seed: u64, body_bytes: usize) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut bytes = b"Subject: large\r\n\r\n".to_vec();
-    bytes.extend(std::iter::repeat_with(|| rng.u8(..)).take(100_000));
+    bytes.extend(std::iter::repeat_with(|| rng.u8(..)).take(body_bytes));
     bytes
 }
 
@@ -181,7 +189,7 @@ fn a_change_log_of_too_many_facts_loses_the_oldest() {
         let logged = |account: AccountId| {
             let sql = "SELECT COUNT(*), MIN(c.modseq), MAX(a.horizon) FROM change c \
                        JOIN account a ON a.id = c.account_id WHERE a.id = ?1";
-            let id = [crate::sql::Value::Int(account.get())];
+            let id = [Value::Int(account.get())];
             let read = store.read_blocking(move |tx| {
                 tx.sql.query_one(sql, &id, |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))
             });
@@ -271,81 +279,57 @@ fn what_a_removed_account_leaves_is_erased() {
 }
 
 #[test]
-fn packs_that_are_mostly_garbage_are_given_back() {
-    run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
-        let texts: Vec<_> = (0..5).map(large).collect();
-        texts.iter().for_each(|text| fixture.append(text.clone()));
-        assert_eq!(fixture.packs().len(), 1);
-        let before = fixture.packs()[0];
-        fixture.expunge(uid(1));
-        fixture.clock.advance_secs(31 * DAY);
-        assert_eq!(fixture.store.maintain().unwrap().freed_bytes, 0, "most of it is in use");
-        for number in 2..=4 {
-            fixture.expunge(uid(number));
-        }
-        fixture.clock.advance_secs(31 * DAY);
-        let old_reader = fixture.store.clone();
-        let blob = "SELECT MAX(id) FROM blob";
-        let (freed, read) = old_reader
-            .read_blocking(|tx| {
-                // The snapshot begins with the first read in it.
-                let blob = tx.sql.query_one(blob, &[], |row| row.int(0))?.unwrap();
-                let freed = std::thread::scope(|scope| {
-                    scope.spawn(|| fixture.store.maintain().unwrap().freed_bytes).join().unwrap()
-                });
-                Ok((freed, tx.blobs.load(&mut *tx.sql, blob)?))
-            })
-            .unwrap();
-        assert_eq!(read, texts[4][18..], "a reader still finds what has moved");
-        assert!(freed > 350_000, "{freed}");
-        assert_eq!(fixture.packs(), [before - freed]);
-        assert_eq!(fixture.bodies(), [&texts[4][18..]]);
-        // Appends go on in the new pack.
-        fixture.append(large(9));
-        assert_eq!(fixture.packs().len(), 1);
-        assert_eq!(fixture.store.maintain().unwrap().freed_bytes, 0);
-    });
-}
-
-#[test]
-fn a_prepared_message_is_stored_again_when_its_pack_is_gone() {
-    run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
-        let message = Arc::new(PreparedMessage::new(large(1)));
-        let store = |fail: bool| {
-            let (inbox, copy) = (fixture.inbox, message.clone());
-            let messages = vec![message.clone()];
-            fixture.store.account_write_blocking(fixture.account, "append", messages, move |tx| {
-                tx.append_message(inbox, &copy, Append::default())?;
-                if fail { Err(crate::StorageError::Invalid("told to fail")) } else { Ok(()) }
-            })
+fn a_body_that_a_transaction_did_not_name_is_erased() {
+    on_both_engines(|fixture| {
+        let postgres = matches!(fixture.store.settings().database, Database::Postgres(_));
+        let unnamed = i64::from(postgres);
+        let discard = |bytes: Vec<u8>| {
+            let messages = vec![Arc::new(PreparedMessage::new(bytes))];
+            fixture
+                .store
+                .account_write_blocking(fixture.account, "discard", messages, |_| Ok(()))
+                .unwrap();
         };
-        store(true).unwrap_err();
-        assert_eq!(fixture.packs().len(), 1);
-        assert!(fixture.store.maintain().unwrap().freed_bytes > 100_000);
-        assert_eq!(fixture.packs(), [0; 0]);
-        store(false).unwrap();
-        assert_eq!(fixture.bodies(), [&large(1)[18..]]);
+        fixture.append(small(1));
+        discard(small(1));
+        discard(small(2));
+        discard(large(3));
+        assert_eq!(fixture.rows(), (1, 1, 1 + 2 * unnamed));
+        let done = fixture.store.maintain().unwrap();
+        assert_eq!((done.contents, done.blobs), (0, 2 * unnamed.cast_unsigned()));
+        assert_eq!(fixture.rows(), (1, 1, 1));
+        // What it erased comes again, and stays.
+        fixture.append(small(2));
+        assert_eq!(fixture.store.maintain().unwrap().blobs, 0);
+        assert_eq!(fixture.bodies(), [b"body 1\r\n", b"body 2\r\n"]);
     });
 }
 
 #[test]
-fn the_same_message_for_many_is_kept_once() {
-    run(Database::Sqlite, |_, _| {}, &|fixture: &Fixture| {
-        let inbox = fixture.inbox;
-        let messages: Vec<_> =
-            [1, 1, 2].map(|seed| Arc::new(PreparedMessage::new(large(seed)))).into();
-        let copies = messages.clone();
-        fixture
-            .store
-            .account_write_blocking(fixture.account, "append", messages, move |tx| {
-                for message in [&copies[0], &copies[1], &copies[2], &copies[0]] {
-                    tx.append_message(inbox, message, Append::default())?;
-                }
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(fixture.packs(), [2 * (100_000 + crate::blob::RECORD_HEADER_BYTES)]);
-        assert_eq!(fixture.bodies().len(), 4);
+fn a_body_that_is_about_to_be_named_is_left() {
+    on_both_engines(|fixture| {
+        let (store, inbox) = (fixture.store.clone(), fixture.inbox);
+        let message = Arc::new(PreparedMessage::new(small(1)));
+        let (old, new) = (message.clone(), Arc::new(PreparedMessage::new(small(2))));
+        store.account_write_blocking(fixture.account, "discard", vec![old], |_| Ok(())).unwrap();
+        let erase = {
+            let store = store.clone();
+            move || {
+                let erase = || super::blobs::erase(&store, &mut 0).unwrap();
+                std::thread::scope(|scope| scope.spawn(erase).join().unwrap())
+            }
+        };
+        let (first, messages) = (erase.clone(), vec![message.clone(), new.clone()]);
+        let erased = store.account_write_blocking(fixture.account, "append", messages, move |tx| {
+            // One that is there already and one that nobody else sees yet.
+            let erased = first();
+            tx.append_message(inbox, &message, Append::default())?;
+            tx.append_message(inbox, &new, Append::default())?;
+            Ok(erased)
+        });
+        assert_eq!((erased.unwrap().value, erase()), (0, 0));
+        assert_eq!(fixture.rows(), (2, 2, 2));
+        assert_eq!(fixture.bodies(), [b"body 1\r\n", b"body 2\r\n"]);
     });
 }
 
