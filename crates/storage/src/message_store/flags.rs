@@ -194,7 +194,10 @@ impl AccountTx<'_, '_> {
         }
         for (flags, uids) in changed {
             let names = flags.to_string();
-            self.note_event(mailbox, EventCause::Flag, &uids, names.trim_matches(['(', ')']))?;
+            let names = names.trim_matches(['(', ')']);
+            if !self.insert_events(mailbox, EventCause::Flag, &uids, names)? {
+                break;
+            }
         }
         Ok(())
     }

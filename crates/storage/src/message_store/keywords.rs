@@ -132,9 +132,9 @@ impl AccountTx<'_, '_> {
         added: &BTreeSet<&Keyword>,
     ) -> Result<()> {
         let max = self.settings.keywords_max;
-        let known = self.keywords_in_use(mailbox)?;
-        let new = added.iter().filter(|keyword| !known.contains(**keyword)).count();
-        match new > 0 && (known.len() + new) as u64 > max {
+        let used = self.keywords_in_use(mailbox, added)?;
+        let new = used.missing.len();
+        match new > 0 && (used.known.len() + new) as u64 > max {
             true => Err(StorageError::Limit { kind: LimitKind::Keywords, max }),
             false => Ok(()),
         }
@@ -142,11 +142,15 @@ impl AccountTx<'_, '_> {
 
     /// Steps through the distinct values in the index instead of reading every message. Refuses
     /// more of them than there may be where more are to come.
-    fn keywords_in_use(&mut self, mailbox: CollectionId) -> Result<BTreeSet<Keyword>> {
+    fn keywords_in_use<'a>(
+        &mut self,
+        mailbox: CollectionId,
+        added: &BTreeSet<&'a Keyword>,
+    ) -> Result<InUse<'a>> {
         let sweeps = Sweeps::load(&mut *self.sql, mailbox)?;
-        let (mut known, mut bytes) = (BTreeSet::new(), 0);
+        let mut used = InUse { missing: added.clone(), ..InUse::default() };
         for keywords in sweeps.keywords() {
-            known.extend(decode(0, keywords)?.keywords().iter().cloned());
+            used.read(keywords)?;
         }
         self.sql.query(
             "WITH RECURSIVE used (keywords) AS ( \
@@ -157,14 +161,41 @@ impl AccountTx<'_, '_> {
                FROM used WHERE used.keywords IS NOT NULL) \
              SELECT keywords FROM used WHERE keywords IS NOT NULL",
             &[Value::Int(mailbox.get())],
-            &mut |row| {
-                bytes += row.text(0)?.len() as u64;
-                require_below(bytes, MAILBOX_KEYWORD_BYTES_MAX)?;
-                known.extend(decode(0, row.text(0)?)?.keywords().iter().cloned());
-                Ok(())
-            },
+            &mut |row| used.read(row.text(0)?),
         )?;
-        Ok(known)
+        Ok(used)
+    }
+}
+
+/// The keywords that a mailbox has, as far as it is asked.
+#[derive(Default)]
+struct InUse<'a> {
+    /// As they are spelt somewhere.
+    spelt: HashSet<String>,
+    known: BTreeSet<Keyword>,
+    /// Those asked for that were not found. Once there are none, nobody asks what else there is.
+    missing: BTreeSet<&'a Keyword>,
+    bytes: u64,
+}
+
+impl InUse<'_> {
+    fn read(&mut self, keywords: &str) -> Result<()> {
+        if self.missing.is_empty() {
+            return Ok(());
+        }
+        self.bytes += keywords.len() as u64;
+        require_below(self.bytes, MAILBOX_KEYWORD_BYTES_MAX)?;
+        for name in keywords.split(' ') {
+            if self.spelt.contains(name) {
+                continue;
+            }
+            for keyword in decode(0, name)?.keywords() {
+                self.missing.remove(keyword);
+                self.known.insert(keyword.clone());
+            }
+            self.spelt.insert(name.to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -272,22 +272,32 @@ impl AccountTx<'_, '_> {
         uids: &UidSet,
         changed: &str,
     ) -> Result<()> {
-        if uids.is_empty() || !self.has_event_script(mailbox)? {
-            return Ok(());
+        if !uids.is_empty() && self.has_event_script(mailbox)? {
+            self.insert_events(mailbox, cause, uids, changed)?;
         }
+        Ok(())
+    }
+
+    /// Notes what a script is named for; whether there was room for all of it.
+    pub(crate) fn insert_events(
+        &mut self,
+        mailbox: CollectionId,
+        cause: EventCause,
+        uids: &UidSet,
+        changed: &str,
+    ) -> Result<bool> {
+        let account = self.account;
+        self.events.insert(account);
         let ranges: Vec<_> = uids.ranges().collect();
         for ranges in ranges.chunks(EVENT_RANGES_MAX) {
             let mut uids = UidSet::new();
             ranges.iter().for_each(|range| uids.insert_range(*range.start(), *range.end()));
             if !self.insert_event(mailbox, cause, &uids, changed)? {
-                let account = self.account;
                 tracing::warn!(%account, "too many events wait for scripts: no script runs for one");
-                break;
+                return Ok(false);
             }
         }
-        let account = self.account;
-        self.events.insert(account);
-        Ok(())
+        Ok(true)
     }
 
     /// Whether there was room for it.

@@ -48,6 +48,12 @@ pub(super) fn list(sql: &mut dyn Sql, mailbox: CollectionId, above: i64) -> Resu
     )
 }
 
+/// How many messages the blocks of a mailbox have.
+pub(super) fn count(sql: &mut dyn Sql, mailbox: CollectionId) -> Result<usize> {
+    let blocks = list(sql, mailbox, i64::MIN)?;
+    Ok(blocks.iter().fold(0, |sum: usize, block| sum.saturating_add(block.messages as usize)))
+}
+
 /// Some columns of a block, the rows first; [`StorageError::Corrupt`] where they are damaged.
 pub(super) fn read(sql: &mut dyn Sql, block: &Block, kinds: &[Kind]) -> Result<SortKeys> {
     let wanted = kinds.iter().fold(0, |wanted, kind| wanted | 1 << kind.number());

@@ -15,15 +15,19 @@ pub(super) const MADE_AT_ONCE: usize = 2;
 /// What making the keys of one mailbox may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// LIMIT: ids that the messages of a mailbox may name, whatever their number.
-    pub(super) ids: usize,
+    /// LIMIT: distinct ids that the messages of a mailbox may name, whatever their number.
+    pub(super) distinct: usize,
+    /// LIMIT: ids they may name in References, whatever their number.
+    pub(super) named: usize,
     /// LIMIT: distinct ids they may name besides, for each of them: their own and another. One
     /// takes 24 to 48 bytes, and THREAD 24 more.
     pub(super) distinct_each: usize,
     /// LIMIT: ids they may name in References besides, for each of them, the same one counted as
     /// often as it is named: 4 to 8 bytes. Mail of people has a handful.
     pub(super) named_each: usize,
-    /// LIMIT: making keys of fewer messages takes no turn.
+    /// LIMIT: making keys of fewer messages takes no turn where ids are not asked for.
+    pub(super) light_sorted: usize,
+    /// LIMIT: making keys with ids of fewer messages takes no turn.
     pub(super) light_messages: usize,
     /// LIMIT: nor does adding to keys of at most so many bytes: those of some 600,000 messages.
     pub(super) light_bytes: usize,
@@ -32,9 +36,11 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            ids: 4_000_000,
+            distinct: 4_000_000,
+            named: 16_000_000,
             distinct_each: 2,
             named_each: 12,
+            light_sorted: 64 * 1024,
             light_messages: 2048,
             light_bytes: 32 * 1024 * 1024,
         }
@@ -46,14 +52,18 @@ impl Bounds {
     pub(super) fn of(&self, messages: u32) -> IdLimit {
         let besides = |each: usize| each.saturating_mul(messages as usize);
         IdLimit {
-            distinct: self.ids.saturating_add(besides(self.distinct_each)),
-            named: self.ids.saturating_add(besides(self.named_each)),
+            distinct: self.distinct.saturating_add(besides(self.distinct_each)),
+            named: self.named.saturating_add(besides(self.named_each)),
         }
     }
 
-    /// Whether making keys takes little: of so many messages, to be added to so many bytes.
-    pub(super) fn is_light(&self, messages: usize, bytes: usize) -> bool {
-        messages < self.light_messages && bytes <= self.light_bytes
+    /// Whether making keys takes little: of so many messages, to be added to so many bytes, with
+    /// ids or without.
+    pub(super) fn is_light(&self, messages: usize, bytes: usize, ids: bool) -> bool {
+        match ids {
+            true => messages < self.light_messages && bytes <= self.light_bytes,
+            false => messages < self.light_sorted,
+        }
     }
 }
 
@@ -91,7 +101,7 @@ pub(super) fn is_too_many_ids(error: &StorageError) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turn {
     /// None where nothing much is made.
-    _permit: Option<Arc<OwnedSemaphorePermit>>,
+    permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Turn {
@@ -99,7 +109,12 @@ impl Turn {
     pub(super) async fn wait(turns: &Arc<Semaphore>) -> Result<Self> {
         let permit = turns.clone().acquire_owned().await;
         let permit = permit.map_err(|error| StorageError::Internal(error.to_string()))?;
-        Ok(Self { _permit: Some(Arc::new(permit)) })
+        Ok(Self { permit: Some(Arc::new(permit)) })
+    }
+
+    /// Whether nothing much is made.
+    pub(super) fn is_none(&self) -> bool {
+        self.permit.is_none()
     }
 
     /// Runs `work` on a thread where blocking is allowed.

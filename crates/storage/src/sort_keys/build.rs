@@ -34,14 +34,15 @@ pub(super) struct Build {
 
 impl Build {
     /// Waits for a turn where there is much to do: keys of so many messages are to be added to so
-    /// many bytes of others.
+    /// many bytes of others, with ids or without.
     pub(super) async fn begin(
         store: &Store,
         snapshot: &Arc<Snapshot>,
         bounds: &Bounds,
         (messages, bytes): (usize, usize),
+        ids: bool,
     ) -> Result<Self> {
-        let turn = match bounds.is_light(messages, bytes) {
+        let turn = match bounds.is_light(messages, bytes, ids) {
             true => Turn::default(),
             false => Turn::wait(store.sort_key_cache().turns()).await?,
         };
@@ -67,13 +68,18 @@ impl Build {
         first: u32,
     ) -> Result<SortKeys> {
         // Rows of messages gone long ago are dropped by reading anew.
-        let made = match first == 1 || is_sparse(held.uids().len(), &self.snapshot) {
+        let anew = first == 1 || is_sparse(held.uids().len(), &self.snapshot);
+        let made = match anew {
             true => self.read_anew(Rows::anew(held, want)).await,
             false => self.read_rows(Rows::after(SortKeys::clone(held)), first).await,
         };
         match made {
             Err(error) if is_too_many_ids(&error) && !want.threads => {
                 self.read_anew(Rows::anew(&SortKeys::default(), want)).await
+            }
+            // Those of messages that are gone may be among them.
+            Err(error) if is_too_many_ids(&error) && !anew => {
+                self.read_anew(Rows::anew(held, want)).await
             }
             made => made,
         }
@@ -112,7 +118,12 @@ impl Build {
     /// What is stored of the keys of a mailbox; `None` where that is nothing, or damaged.
     async fn read_stored(&self, kinds: Vec<Kind>) -> Result<Option<SortKeys>> {
         let (mailbox, limit) = (self.snapshot.mailbox(), self.limit);
-        let (mut parts, mut above, mut is_mended, mut rows) = (Vec::new(), 0, false, 0);
+        let count = move |tx: &mut ReadTx<'_>| blocks::count(&mut *tx.sql, mailbox);
+        if self.turn.is_none() && is_sparse(self.read(count).await?, &self.snapshot) {
+            // Most are of messages long gone, and those that are left are few.
+            return Ok(None);
+        }
+        let (mut parts, mut above, mut is_mended) = (Vec::new(), 0, false);
         loop {
             let kinds = kinds.clone();
             let read = move |tx: &mut ReadTx<'_>| {
@@ -120,7 +131,6 @@ impl Build {
             };
             let mut read = self.read(read).await;
             if let Ok(Next { keys: Some(keys), .. }) = &mut read {
-                rows += keys.uids().len();
                 parts.push(std::mem::take(keys));
                 if let Err(error) = self.bound(&mut parts).await {
                     read = Err(error);
@@ -136,14 +146,12 @@ impl Build {
                         tracing::debug!(%error, "sort keys are not made anew now");
                         return Ok(None);
                     }
-                    (parts, above, is_mended, rows) = (Vec::new(), 0, true, 0);
+                    (parts, above, is_mended) = (Vec::new(), 0, true);
                 }
                 // Somebody else is making it anew.
                 Err(StorageError::Corrupt(_)) => return Ok(None),
-                // They may be ids of messages long gone.
-                Err(error) if is_too_many_ids(&error) && is_sparse(rows, &self.snapshot) => {
-                    return Ok(None);
-                }
+                // They may be ids of messages long gone: those that are there are counted then.
+                Err(error) if is_too_many_ids(&error) => return Ok(None),
                 Err(other) => return Err(other),
             }
         }

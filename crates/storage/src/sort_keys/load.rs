@@ -121,7 +121,7 @@ impl Store {
             {
                 return Ok(MailboxKeys { keys: held.clone(), rows });
             }
-            let build = Build::begin(self, snapshot, bounds, (seqs.len(), 0)).await?;
+            let build = Build::begin(self, snapshot, bounds, (seqs.len(), 0), want.threads).await?;
             let keys = Arc::new(build.read_few(seqs, want).await?);
             return Ok(MailboxKeys { keys, rows: RowsOf::Few(seqs.to_vec()) });
         }
@@ -136,7 +136,8 @@ impl Store {
             Cover::Gaps => None,
         };
         let more = snapshot.exists().saturating_sub(first.unwrap_or(1)).saturating_add(1) as usize;
-        let build = Build::begin(self, snapshot, bounds, (more, held.size_bytes())).await?;
+        let load = (more, held.size_bytes());
+        let build = Build::begin(self, snapshot, bounds, load, want.threads).await?;
         let Some(first) = first else { return alone(&build, want).await };
         let keys = Arc::new(build.extend(&held, want, first).await?);
         let Cover::Whole(rows) = self.cover(&keys, snapshot).await? else {

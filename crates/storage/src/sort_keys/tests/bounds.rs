@@ -19,7 +19,7 @@ fn is_pending(future: &mut (impl Future + Unpin)) -> bool {
 
 /// `ids` alone, and no turns.
 fn only(ids: usize) -> Bounds {
-    Bounds { ids, distinct_each: 0, named_each: 0, ..Bounds::default() }
+    Bounds { distinct: ids, named: ids, distinct_each: 0, named_each: 0, ..Bounds::default() }
 }
 
 fn made(
@@ -113,7 +113,7 @@ fn what_takes_much_waits_for_its_turn() {
         let turns = store.inner().sort_key_cache().turns().clone();
         let count = turns.available_permits();
         let taken = turns.clone().try_acquire_many_owned(count as u32).unwrap();
-        let heavy = Bounds { light_messages: 0, ..Bounds::default() };
+        let heavy = Bounds { light_messages: 0, light_sorted: 0, ..Bounds::default() };
         for bounds in [heavy, Bounds { light_messages: 1, ..heavy }] {
             let mut waiting =
                 Box::pin(store.inner().sort_keys_within(&snapshot, &[1], &want, &bounds));
