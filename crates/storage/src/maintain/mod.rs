@@ -123,6 +123,9 @@ pub(crate) fn maintain(
     };
     // Also where the disk has no room to empty a pack.
     let pages = space::give_back(store);
+    if let (Err(_), Err(cause)) = (&outside, &pages) {
+        tracing::warn!(%cause, "free pages could not be given back");
+    }
     done.freed_bytes = outside? + pages?;
     Ok(done)
 }

@@ -25,7 +25,7 @@ struct Live {
 /// which the least is named come first: to remove an empty one takes no space.
 ///
 /// # Errors
-/// The first one of a pack. The others were seen to all the same.
+/// The first one of a pack. The others were seen to all the same, unless the disk is full.
 pub(super) fn compact(store: &Store, packs: &Packs) -> Result<u64> {
     packs.forget_removed();
     let live = live_bytes(store)?;
@@ -43,7 +43,12 @@ pub(super) fn compact(store: &Store, packs: &Packs) -> Result<u64> {
             Ok(bytes) => freed = freed.map(|sum| sum + bytes),
             Err(cause) => {
                 tracing::warn!(%cause, pack = file.pack, "a pack could not be emptied");
+                let is_full = matches!(cause, StorageError::NoSpace(_));
                 freed = freed.and(Err(cause));
+                if is_full {
+                    // Those that are left take no less.
+                    break;
+                }
             }
         }
     }
@@ -141,16 +146,16 @@ fn move_step(store: &Store, packs: &Packs, records: Vec<(Live, Vec<u8>)>) -> Res
     let blobs: Vec<_> =
         records.iter().map(|(live, stored)| (live.kept.hash, stored.as_slice())).collect();
     let appended = packs.append(&blobs);
-    if let Some(cause) = appended.failure {
-        return Err(cause);
-    }
     // Before any row names them there: the pack they come from goes afterwards.
     packs.sync(appended.epoch)?;
-    let places = appended.places.into_iter().flatten();
-    let moved_bytes =
-        records.iter().map(|(_, stored)| stored.len() as u64 + RECORD_HEADER_BYTES).sum();
-    let moves: Vec<_> =
-        records.into_iter().zip(places).map(|((live, _), place)| (live, place)).collect();
+    // What had room is moved, for it would be garbage else.
+    let placed = records.into_iter().zip(appended.places);
+    let placed = placed.filter_map(|((live, stored), place)| Some((live, stored.len(), place?)));
+    let (mut moves, mut moved_bytes) = (Vec::new(), 0);
+    for (live, length, place) in placed {
+        moves.push((live, place));
+        moved_bytes += length as u64 + RECORD_HEADER_BYTES;
+    }
     store.write_blocking("move blobs", move |tx| {
         tx.sql.execute_many(
             "UPDATE blob SET pack = ?2, pack_offset = ?3 WHERE id = ?1 AND pack = ?4",
@@ -164,5 +169,5 @@ fn move_step(store: &Store, packs: &Packs, records: Vec<(Live, Vec<u8>)>) -> Res
             }),
         )
     })?;
-    Ok(moved_bytes)
+    appended.failure.map_or(Ok(moved_bytes), Err)
 }

@@ -167,10 +167,13 @@ impl AccountTx<'_, '_> {
     }
 }
 
+/// LIMIT: spellings that are remembered: one keyword may have very many.
+const SPELT_MAX: usize = 16 * 1024;
+
 /// The keywords that a mailbox has, as far as it is asked.
 #[derive(Default)]
 struct InUse<'a> {
-    /// As they are spelt somewhere.
+    /// As they are spelt somewhere: those need not be looked at again.
     spelt: HashSet<String>,
     known: BTreeSet<Keyword>,
     /// Those asked for that were not found. Once there are none, nobody asks what else there is.
@@ -193,7 +196,9 @@ impl InUse<'_> {
                 self.missing.remove(keyword);
                 self.known.insert(keyword.clone());
             }
-            self.spelt.insert(name.to_owned());
+            if self.spelt.len() < SPELT_MAX {
+                self.spelt.insert(name.to_owned());
+            }
         }
         Ok(())
     }

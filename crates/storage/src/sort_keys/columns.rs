@@ -88,6 +88,11 @@ impl SortKeys {
         self.threads.as_ref().map(|threads| threads.row(row))
     }
 
+    /// Whether they have what THREAD needs.
+    pub(super) fn has_threads(&self) -> bool {
+        self.threads.is_some()
+    }
+
     /// How many distinct message ids there are.
     pub fn message_ids(&self) -> usize {
         self.threads.as_ref().map_or(0, ThreadColumn::ids)

@@ -137,7 +137,9 @@ impl Store {
         };
         let more = snapshot.exists().saturating_sub(first.unwrap_or(1)).saturating_add(1) as usize;
         let load = (more, held.size_bytes());
-        let build = Build::begin(self, snapshot, bounds, load, want.threads).await?;
+        // Keys that have ids are added to with theirs.
+        let with_ids = want.threads || held.has_threads();
+        let build = Build::begin(self, snapshot, bounds, load, with_ids).await?;
         let Some(first) = first else { return alone(&build, want).await };
         let keys = Arc::new(build.extend(&held, want, first).await?);
         let Cover::Whole(rows) = self.cover(&keys, snapshot).await? else {

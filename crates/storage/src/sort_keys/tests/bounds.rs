@@ -131,6 +131,16 @@ fn what_takes_much_waits_for_its_turn() {
         let made = store.inner().sort_keys_within(&snapshot, &[1], &want, &heavy);
         runtime.block_on(made).unwrap();
         assert_eq!(turns.available_permits(), count);
+        // Who does not ask for ids adds to keys that have them, with those of the new messages.
+        deliver(store, account, inbox, 1, 0);
+        let (snapshot, plain) = (view.snapshot(), SortWant { threads: false, ..want.clone() });
+        let bounds = Bounds { light_sorted: usize::MAX, ..heavy };
+        let taken = turns.clone().try_acquire_many_owned(count as u32).unwrap();
+        let mut waiting =
+            Box::pin(store.inner().sort_keys_within(&snapshot, &[1, 2], &plain, &bounds));
+        assert!(is_pending(&mut waiting));
+        drop(taken);
+        runtime.block_on(waiting).unwrap();
     });
 }
 
