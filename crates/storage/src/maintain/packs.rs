@@ -45,8 +45,9 @@ pub(super) fn compact(store: &Store, packs: &Packs) -> Result<u64> {
                 tracing::warn!(%cause, pack = file.pack, "a pack could not be emptied");
                 let is_full = matches!(cause, StorageError::NoSpace(_));
                 freed = freed.and(Err(cause));
-                if is_full {
-                    // Those that are left take no less.
+                if is_full && live_of(&file) > 0 {
+                    // Those that are left take no less. An empty one takes nothing: it failed with
+                    // the commit of somebody else, and the next may not.
                     break;
                 }
             }
